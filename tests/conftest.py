@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -27,6 +29,21 @@ class Backend:
     broker_url: str
 
 
+@cache
+def docker_answers() -> bool:
+    """A Docker engine is reachable from here."""
+    done = subprocess.run(["docker", "version"], check=False, capture_output=True)
+    return done.returncode == 0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that need the engine or the browser say so by a marker."""
+    if item.get_closest_marker("docker") and not docker_answers():
+        absent("a Docker engine")
+    if item.get_closest_marker("browser") and shutil.which("chromium") is None:
+        absent("chromium")
+
+
 def absent(what: str) -> None:
     """Skip, or fail where everything is required."""
     if REQUIRED == "all":
@@ -44,12 +61,12 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Postgres]:
+def postgres() -> Iterator[services.Postgres]:
     """A real PostgreSQL for the session."""
     if services.postgres_home() is None:
         absent("PostgreSQL")
     # Not below pytest's own folder: that one is closed to other users, and PostgreSQL runs as its own.
-    folder = Path("/tmp") / f"mood-postgres-{uuid.uuid4().hex[:12]}"  # noqa: S108  random name, removed below
+    folder = Path("/tmp") / f"mood-postgres-{uuid.uuid4().hex[:12]}"
     folder.mkdir(mode=0o755)
     try:
         with services.postgres_server(folder) as server:
@@ -64,10 +81,10 @@ def postgres_url(postgres: services.Postgres) -> Iterator[str]:
     name = f"mood_{uuid.uuid4().hex[:12]}"
     plain = postgres.url("postgres").replace("+psycopg", "")
     with closing(psycopg.connect(plain, autocommit=True)) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]  # our own random name
+        admin.execute(f'CREATE DATABASE "{name}"')
     yield postgres.url(name)
     with closing(psycopg.connect(plain, autocommit=True)) as admin:
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]  # as above
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
