@@ -1,0 +1,23 @@
+"""`mood serve`: the server."""
+
+from pathlib import Path
+
+import typer
+import uvicorn
+
+from server.settings import Settings
+from server.web.app import create_app
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    home: Path | None = typer.Option(None, help="where database, store and broker live [MOOD_HOME]"),
+    host: str | None = typer.Option(None, help="address to listen on [MOOD_HOST]"),
+    port: int | None = typer.Option(None, help="port to listen on [MOOD_PORT]"),
+) -> None:
+    """Start the server; Ctrl-C ends it."""
+    given = {"home": home, "host": host, "port": port}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, server_header=False)
