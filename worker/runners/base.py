@@ -71,5 +71,5 @@ class Runner(Protocol):
         """
 
 
-class EngineFault(Exception):
+class EngineFault(Exception):  # noqa: N818  fault is the word for ours
     """The engine could not do its part. Ours."""
