@@ -1,0 +1,142 @@
+"""Server and worker as two processes of this machine: what `mood up` and `mood demo` stand on."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+from cli.console import complain
+from server import accounts, challenges
+from server.db import Database
+from server.settings import Settings
+from server.storage import Store
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0  # the worker kills its container and gives the job back
+LOCAL_HOST = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Two running processes."""
+
+    url: str
+    server: subprocess.Popen[bytes]
+    worker: subprocess.Popen[bytes]
+    server_log: Path
+    worker_log: Path
+
+    @classmethod
+    @contextmanager
+    def start(cls, *, home: Path, data: Path, host: str, port: int) -> Iterator[Self]:
+        """Load the challenge, start both processes, yield when the server answers, end both."""
+        settings = Settings(home=home, host=host, port=port)
+        prepare(settings, data)
+        url = f"http://{host}:{port}"
+        logs = home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        server_log, worker_log = logs / "server.log", logs / "worker.log"
+        server = start("serve", {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}, server_log)
+        worker = None
+        try:
+            wait_until_it_answers(url, server, server_log)
+            worker = start("worker", worker_environment(settings, data, url), worker_log)
+            yield cls(url=url, server=server, worker=worker, server_log=server_log, worker_log=worker_log)
+        finally:
+            if worker is not None:
+                stop(worker)
+            stop(server)
+
+    def wait(self) -> str:
+        """Return the name of whichever process ends first."""
+        while True:
+            for name, process in (("server", self.server), ("worker", self.worker)):
+                if process.poll() is not None:
+                    return name
+            time.sleep(0.5)
+
+
+def prepare(settings: Settings, data: Path) -> None:
+    """Bring the database up to date, load the challenge, and let this machine's worker in."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    try:
+        database.migrate()
+        now = datetime.now(UTC)
+        challenges.load(database, Store(settings.store_dir), data, now)
+        if not token_file(settings).exists():
+            with database.write() as session:
+                token = accounts.add_host(session, LOCAL_HOST, now)
+            write_secret(token_file(settings), token)
+    finally:
+        database.dispose()
+
+
+def token_file(settings: Settings) -> Path:
+    """Where this machine's worker finds its token."""
+    return settings.home / "worker-token"
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, str]:
+    """Everything a worker is told; no database, no session secret."""
+    return {
+        "MOOD_WORKER_SERVER_URL": url,
+        "MOOD_WORKER_HOST_TOKEN": token_file(settings).read_text(encoding="utf-8"),
+        "MOOD_WORKER_DATA": str(data),
+        "MOOD_WORKER_SCRATCH": str(settings.home / "scratch"),
+        "MOOD_WORKER_BROKER_URL": settings.broker_url,
+    }
+
+
+def start(command: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a `mood` command with nothing of this process's environment but what it needs to run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOOD_")}
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cli", command],
+            env=kept | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends them in order
+        )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; insist after a while."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the server answers; complain with its log's name where it ends or stays silent."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx2.get(f"{url}/healthz", timeout=2).is_success:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.2)
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    complain(f"The server does not answer at {url}. The end of {log}:\n" + "\n".join(said[-8:]))
