@@ -60,4 +60,6 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
     except FileNotFoundError:
-        complain("There is no docker command here. Hand in an archive made by `docker save IMAGE -o FILE` instead.")
+        complain(
+            "There is no docker command here. Hand in an archive made by `docker save IMAGE -o FILE` instead."
+        )
