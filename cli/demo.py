@@ -109,9 +109,7 @@ def demo(
     with ExitStack() as running:
         with stages.stage("Starting server and worker"):
             port = free_port(port)
-            stack = running.enter_context(
-                Stack.start(home=home / "home", data=data, host="127.0.0.1", port=port)
-            )
+            stack = running.enter_context(Stack.start(home=home / "home", data=data, host="127.0.0.1", port=port))
             stages.pids |= {"server": stack.server.pid, "worker": stack.worker.pid}
             password = secrets.token_urlsafe(9)
             organizer, teams = register(stack.url, Settings(home=home / "home"), password)
@@ -159,9 +157,7 @@ def register(url: str, settings: Settings, password: str) -> tuple[Remote, dict[
     database = Database(settings.database_url)
     with database.write() as session:
         now = datetime.now(UTC)
-        accounts.add_user(
-            session, email=ORGANIZER, password=password, organizer=True, team_name=None, now=now
-        )
+        accounts.add_user(session, email=ORGANIZER, password=password, organizer=True, team_name=None, now=now)
     database.dispose()
     teams = {}
     for name, team in TEAMS.items():

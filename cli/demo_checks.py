@@ -51,9 +51,7 @@ def wrong_constants(data: Path, boards: dict[str, Any]) -> list[str]:
         for dataset, value in row["values"].items():
             expected = prevalence[task](data, dataset)
             if value != expected:
-                wrong.append(
-                    f"{task}, {dataset}: the constant's AP is {value!r}, the prevalence is {expected!r}"
-                )
+                wrong.append(f"{task}, {dataset}: the constant's AP is {value!r}, the prevalence is {expected!r}")
     return wrong
 
 

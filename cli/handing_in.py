@@ -33,9 +33,7 @@ def upload(remote: Remote, archive: Path, task: str, queue: str, progress: Progr
     """Stream an archive to the server."""
     count = archive.stat().st_size
     with archive.open("rb") as file:
-        return remote.upload(
-            "/submissions", file, count, lambda sent: progress(sent, count), task=task, queue=queue
-        )
+        return remote.upload("/submissions", file, count, lambda sent: progress(sent, count), task=task, queue=queue)
 
 
 def local_image_id(image: str) -> str:
@@ -60,6 +58,4 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
     except FileNotFoundError:
-        complain(
-            "There is no docker command here. Hand in an archive made by `docker save IMAGE -o FILE` instead."
-        )
+        complain("There is no docker command here. Hand in an archive made by `docker save IMAGE -o FILE` instead.")

@@ -13,9 +13,7 @@ app = typer.Typer()
 @app.command()
 def login(
     server: str = typer.Argument(help="the server's address, https://…"),
-    token: str | None = typer.Option(
-        None, help="a token from the Tokens page; otherwise your password is asked for"
-    ),
+    token: str | None = typer.Option(None, help="a token from the Tokens page; otherwise your password is asked for"),
     email: str | None = typer.Option(None, help="with the password: whose account"),
 ) -> None:
     """Remember a server and a token in your config folder."""

@@ -23,9 +23,7 @@ class Entry:
 OURS = {"cli", "server", "worker", "evaluator", "toy_cases", "reference_submissions"}
 RUN, HAND_IN, ORGANIZE, LOOK = "Run it", "Take part", "Organize", "Score and look"
 COMMANDS = {
-    "demo": Entry(
-        module="cli.demo", help="Run a whole small challenge on this machine", extra="demo", panel=RUN
-    ),
+    "demo": Entry(module="cli.demo", help="Run a whole small challenge on this machine", extra="demo", panel=RUN),
     "up": Entry(module="cli.up", help="Start server and worker together", extra="demo", panel=RUN),
     "serve": Entry(module="cli.serve", help="Start the server", extra="server", panel=RUN),
     "worker": Entry(module="cli.worker", help="Start a worker on this host", extra="worker", panel=RUN),
@@ -44,12 +42,8 @@ COMMANDS = {
         module="cli.challenge", help="Make, check and load a challenge folder", extra="server", panel=ORGANIZE
     ),
     "user": Entry(module="cli.user", help="Add an account", extra="server", panel=ORGANIZE),
-    "host": Entry(
-        module="cli.host", help="Add a host; prints its worker's token", extra="server", panel=ORGANIZE
-    ),
-    "images": Entry(
-        module="cli.images", help="Build the reference submissions", extra="demo", panel=ORGANIZE
-    ),
+    "host": Entry(module="cli.host", help="Add a host; prints its worker's token", extra="server", panel=ORGANIZE),
+    "images": Entry(module="cli.images", help="Build the reference submissions", extra="demo", panel=ORGANIZE),
     "rank": Entry(module="cli.rank", help="Rank teams from a CSV of scores", extra="evaluator", panel=LOOK),
 }
 
@@ -61,9 +55,7 @@ def load(name: str, entry: Entry) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in OURS:
             raise
-        complain(
-            f"mood {name} needs {error.name}, which is not installed: pip install 'mood-challenge[{entry.extra}]'"
-        )
+        complain(f"mood {name} needs {error.name}, which is not installed: pip install 'mood-challenge[{entry.extra}]'")
     command = typer.main.get_command(module.app)
     command.name = name
     return command

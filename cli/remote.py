@@ -103,9 +103,7 @@ class Remote:
             complain(f"{self.server} answered {response.status_code} without JSON: is this a MOOD server?")
         if response.is_error:
             said = body if isinstance(body, dict) else {}
-            complain(
-                f"{said.get('code', response.status_code)}: {said.get('message', response.reason_phrase)}"
-            )
+            complain(f"{said.get('code', response.status_code)}: {said.get('message', response.reason_phrase)}")
         return body
 
 

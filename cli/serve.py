@@ -20,6 +20,4 @@ def serve(
     """Start the server; Ctrl-C ends it."""
     given = {"home": home, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_config=None, server_header=False
-    )
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, server_header=False)

@@ -44,9 +44,7 @@ class Stack:
         logs = home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         server_log, worker_log = logs / "server.log", logs / "worker.log"
-        server = start(
-            "serve", {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}, server_log
-        )
+        server = start("serve", {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}, server_log)
         worker = None
         try:
             wait_until_it_answers(url, server, server_log)

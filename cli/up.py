@@ -19,9 +19,7 @@ def up(
 ) -> None:
     """Start server and worker together, with the challenge loaded."""
     with Stack.start(home=home.absolute(), data=data.absolute(), host=host, port=port) as stack:
-        out.print(
-            f"Up at {stack.url}; Ctrl-C ends it. Logs: {stack.server_log}, {stack.worker_log}", soft_wrap=True
-        )
+        out.print(f"Up at {stack.url}; Ctrl-C ends it. Logs: {stack.server_log}, {stack.worker_log}", soft_wrap=True)
         try:
             ended = stack.wait()
         except KeyboardInterrupt:

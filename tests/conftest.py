@@ -97,9 +97,7 @@ def redis_url(redis_address: str) -> Iterator[str]:
     client.close()
 
 
-@pytest.fixture(
-    params=["embedded", pytest.param("production", marks=[pytest.mark.redis, pytest.mark.postgres])]
-)
+@pytest.fixture(params=["embedded", pytest.param("production", marks=[pytest.mark.redis, pytest.mark.postgres])])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Both pairs: SQLite with a broker in a folder, PostgreSQL with Redis."""
     if request.param == "embedded":

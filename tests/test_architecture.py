@@ -121,9 +121,7 @@ def test_lifecycle_is_the_only_writer_of_a_status() -> None:
 
 def test_modules_say_what_they_answer_for() -> None:
     silent = [
-        path
-        for path, tree in sources().items()
-        if not path.endswith("__init__.py") and ast.get_docstring(tree) is None
+        path for path, tree in sources().items() if not path.endswith("__init__.py") and ast.get_docstring(tree) is None
     ]
     assert not silent
 
