@@ -1,0 +1,108 @@
+"""`mood challenge`: from a folder of volumes and labels to a loaded challenge."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+import yaml
+
+from cli.console import complain, err, out
+from cli.facts import facts, settings_at
+from evaluator.dataset import Manifest, build_manifest
+from server import challenges
+from server.errors import Refused
+from server.storage import Store
+
+app = typer.Typer(no_args_is_help=True)
+
+TITLES = {"brain": "Brain MRI", "abdom": "Abdominal CT"}
+
+
+@app.callback()
+def challenge() -> None:
+    """Challenge folders."""
+
+
+@app.command()
+def init(
+    folder: Path = typer.Argument(help="holds a folder for each data set, laid out as docs/contract.md says"),
+    seed: int = typer.Option(help="fixes the deal of cases into batches; keep it secret until the end"),
+) -> None:
+    """Write challenge.yaml (if there is none), manifest.json and deal.json into a folder of volumes."""
+    names = sorted(path.name for path in folder.iterdir() if (path / "toy").is_dir() or (path / "test").is_dir())
+    if not names:
+        complain(f"{folder} holds no data set: a data set is a folder with toy/ and test/ in it.")
+    settings = folder / "challenge.yaml"
+    if not settings.exists():
+        settings.write_text(template(folder.absolute().name, names), encoding="utf-8")
+        out.print(f"Wrote {settings}: title, rules and timeline are yours to fill in", soft_wrap=True)
+    file = read(folder)
+    try:
+        manifest = build_manifest(
+            folder, [dataset.name for dataset in file.datasets], seed=seed, batch_size=file.batch_size
+        )
+    except ValueError as error:
+        complain(str(error))
+    manifest.write(folder)
+    out.print(f"Wrote manifest.json and deal.json: {summary(manifest)}", soft_wrap=True)
+
+
+@app.command()
+def check(folder: Path = typer.Argument(help="a challenge folder")) -> None:
+    """Compare every file with the manifest; ends with 1 where something is wrong."""
+    file = read(folder)
+    manifest = Manifest.read(folder)
+    wrong = [complaint for dataset in file.datasets for complaint in manifest.verify(folder, dataset.name)]
+    for complaint in wrong:
+        err.print(complaint, style="red", markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
+    out.print(f"{folder} is as its manifest says: {summary(manifest)}", soft_wrap=True)
+
+
+@app.command()
+def load(
+    folder: Path = typer.Argument(help="a challenge folder; the hidden volumes themselves may be elsewhere"),
+    home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
+) -> None:
+    """Make a challenge known to the server."""
+    settings = settings_at(home)
+    with facts(settings) as database:
+        try:
+            slug = challenges.load(database, Store(settings.store_dir), folder, datetime.now(UTC))
+        except Refused as refused:
+            complain(refused.message)
+    out.print(f"Loaded {slug}")
+
+
+def read(folder: Path) -> challenges.ChallengeFile:
+    """Parse challenge.yaml, or complain."""
+    try:
+        return challenges.read_folder(folder)
+    except Refused as refused:
+        complain(refused.message)
+
+
+def template(slug: str, names: list[str]) -> str:
+    """Write a challenge.yaml to fill in."""
+    given = {
+        "slug": slug,
+        "title": slug,
+        "description": "What the challenge is about.",
+        "rules": "Who may take part, and how.",
+        "opens_at": None,
+        "closes_at": None,
+        "datasets": [{"name": name, "title": TITLES.get(name, name)} for name in names],
+        "budget_s": 600,
+        "final_submissions": 10,
+    }
+    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+
+
+def summary(manifest: Manifest) -> str:
+    """Say how many cases each data set has."""
+    return "; ".join(
+        f"{name} "
+        + ", ".join(f"{len(manifest.cases(name, 'test', task))} {task} cases" for task in ("sample", "pixel"))
+        for name in manifest.datasets
+    )

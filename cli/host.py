@@ -1,0 +1,33 @@
+"""`mood host add`: a host that may run jobs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from cli.console import complain, err
+from cli.facts import facts, settings_at
+from server import accounts
+from server.errors import Refused
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def host() -> None:
+    """Hosts."""
+
+
+@app.command()
+def add(
+    name: str = typer.Argument(help="how the organizer's page names it"),
+    home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
+) -> None:
+    """Add a host; its worker's token is printed once and kept nowhere."""
+    with facts(settings_at(home)) as database, database.write() as session:
+        try:
+            token = accounts.add_host(session, name, datetime.now(UTC))
+        except Refused as refused:
+            complain(refused.message)
+    err.print(f"Token of host {name}, to be set there as MOOD_WORKER_HOST_TOKEN:")
+    typer.echo(token)
