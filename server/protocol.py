@@ -10,8 +10,32 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DOORBELL_TASK = "mood.doorbell"  # a Celery message says only: look for work; its one argument is a job's id
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+def doorbell_queue(dataset: str) -> str:
+    """Name of the broker's queue that hosts with this data set listen to."""
+    return f"doorbell.{dataset}"
+
+
+def broker_settings(url: str) -> tuple[str, dict[str, object]]:
+    """Celery's broker address and transport options for one of ours.
+
+    `filesystem:///folder` is a queue in a folder that server and worker share on one machine;
+    anything else (redis://…) is the broker's own address.
+    """
+    if not url.startswith("filesystem://"):
+        return url, {"socket_connect_timeout": 2.0, "socket_timeout": 10.0}
+    folder = url.removeprefix("filesystem://")
+    options: dict[str, object] = {
+        "data_folder_in": f"{folder}/messages",
+        "data_folder_out": f"{folder}/messages",
+        "control_folder": f"{folder}/control",
+    }
+    return "filesystem://", options
 
 
 class Task(StrEnum):
