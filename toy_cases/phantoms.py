@@ -1,0 +1,314 @@
+"""Normal volumes where no scan is at hand: a brain and an abdomen, no two alike.
+
+Both are drawn from formulas on the cube [-1, 1]³ with x to the right, y to the front and z upwards, so one
+anatomy can be had at any size. A volume is float32 in [0, 1], background exactly 0. Work goes slab by
+slab: beyond the volume itself memory stays small.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Draw = Callable[["Grid"], Array]
+SLAB_VOXELS = 2**21  # evaluated at a time
+
+
+def brain(size: int, rng: np.random.Generator) -> Array:
+    """A skull-stripped, T1-like head: white and grey matter, ventricles, cerebellum. Shape (size,)*3."""
+    return _render(size, _brain(rng), rng, noise=0.012)
+
+
+def abdomen(size: int, rng: np.random.Generator) -> Array:
+    """A CT-like trunk (air 0, water 0.5, as a window of ±1000 HU gives). Shape (size,)*3."""
+    return _render(size, _abdomen(rng), rng, noise=0.010)
+
+
+PHANTOMS: dict[str, Callable[[int, np.random.Generator], Array]] = {"brain": brain, "abdom": abdomen}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The coordinates of one slab; each broadcasts to (size, size, slab)."""
+
+    x: Array
+    y: Array
+    z: Array
+
+    @property
+    def axes(self) -> tuple[Array, Array, Array]:
+        """The plain coordinates along each axis."""
+        return self.x.ravel(), self.y.ravel(), self.z.ravel()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A smooth random function on the cube: cubic B-splines over random knots, about N(0, 1) anywhere."""
+
+    knots: Array
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, cells: int) -> "Field":
+        """A field with `cells` bumps along each side of the cube."""
+        knots = rng.standard_normal((cells + 3,) * 3).astype(np.float32)
+        return cls(knots=knots / np.float32(0.33))  # a B-spline sum shrinks the spread to a third
+
+    def at(self, grid: Grid) -> Array:
+        """Its values on a slab."""
+        cells = self.knots.shape[0] - 3
+        result = self.knots
+        for axis, coordinates in enumerate(grid.axes):
+            basis = _spline_basis(coordinates, cells)
+            result = np.moveaxis(np.tensordot(basis, result, axes=(1, axis)), 0, axis)
+        return np.asarray(result, dtype=np.float32)
+
+
+def _spline_basis(coordinates: Array, cells: int) -> Array:
+    """Weights (points, cells + 3) of uniform cubic B-splines at coordinates in [-1, 1]."""
+    place = np.clip((coordinates + 1) / 2, 0, 1) * cells
+    first = np.minimum(place.astype(int), cells - 1)
+    t = place - first
+    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    basis = np.zeros((len(coordinates), cells + 3), dtype=np.float32)
+    rows = np.arange(len(coordinates))
+    for offset, weight in enumerate(weights):
+        basis[rows, first + offset] = weight / 6
+    return basis
+
+
+def _render(size: int, draw: Draw, rng: np.random.Generator, *, noise: float) -> Array:
+    volume = np.empty((size, size, size), dtype=np.float32)
+    line = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1).astype(np.float32)
+    slab = max(1, SLAB_VOXELS // size**2)
+    for start in range(0, size, slab):
+        part = slice(start, min(start + slab, size))
+        grid = Grid(x=line[:, None, None], y=line[None, :, None], z=line[None, None, part])
+        drawn = draw(grid)
+        grain = rng.standard_normal(drawn.shape, dtype=np.float32) * np.float32(noise)
+        volume[:, :, part] = np.where(drawn > 0, np.clip(drawn + grain, 1e-3, 1), 0)
+    return volume
+
+
+def _soft(depth: Array, width: float) -> Array:
+    """0 outside, 1 inside, a smooth step of `width` between."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(depth / np.float32(width), -30, 30))), dtype=np.float32)
+
+
+def _paint(canvas: Array, value: float | Array, cover: Array) -> Array:
+    """Lay `value` over the canvas where `cover` says."""
+    return np.asarray(canvas + (value - canvas) * cover, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pose:
+    """How one person differs from the mean: size, place, tilt and a smooth bend."""
+
+    scale: Array  # (3,)
+    shift: Array  # (3,)
+    tilt: Array  # (3, 3) rotation
+    bends: tuple[Field, Field, Field]
+    bend: float  # amplitude of the bends
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, *, scale: float, tilt_degrees: float, bend: float) -> "Pose":
+        """A random pose: `scale` and `tilt_degrees` are standard deviations."""
+        a, b, c = np.deg2rad(rng.normal(0, tilt_degrees, 3))
+        tilt = (
+            np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+            @ np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+            @ np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+        )
+        return cls(
+            scale=np.exp(rng.normal(0, scale, 3)).astype(np.float32),
+            shift=rng.normal(0, 0.012, 3).astype(np.float32),
+            tilt=tilt.astype(np.float32),
+            bends=(Field.draw(rng, 4), Field.draw(rng, 4), Field.draw(rng, 4)),
+            bend=bend,
+        )
+
+    def place(self, grid: Grid) -> tuple[Array, Array, Array]:
+        """Where each voxel of the slab lies in the mean anatomy."""
+        t = self.tilt
+        turned = (t[i, 0] * grid.x + t[i, 1] * grid.y + t[i, 2] * grid.z for i in range(3))
+        x, y, z = (
+            (axis - self.shift[i]) / self.scale[i] + np.float32(self.bend) * self.bends[i].at(grid)
+            for i, axis in enumerate(turned)
+        )
+        return x, y, z
+
+
+def _ball(x: Array, y: Array, z: Array, at: tuple[float, float, float], radii: tuple[float, float, float]) -> Array:
+    """About the depth below an ellipsoid's surface (negative outside)."""
+    r = np.sqrt(((x - at[0]) / radii[0]) ** 2 + ((y - at[1]) / radii[1]) ** 2 + ((z - at[2]) / radii[2]) ** 2)
+    return np.asarray((1 - r) * min(radii), dtype=np.float32)
+
+
+def _tube(x: Array, y: Array, at: tuple[float, float], radii: tuple[float, float]) -> Array:
+    """About the depth below an elliptic cylinder's surface, along z."""
+    r = np.sqrt(((x - at[0]) / radii[0]) ** 2 + ((y - at[1]) / radii[1]) ** 2)
+    return np.asarray((1 - r) * min(radii), dtype=np.float32)
+
+
+def _brain(rng: np.random.Generator) -> Draw:
+    pose = Pose.draw(rng, scale=0.03, tilt_degrees=2.0, bend=0.018)
+    folds, fine, bias, texture = (Field.draw(rng, cells) for cells in (15, 22, 3, 40))
+    white, grey, fluid = rng.normal((0.80, 0.56, 0.20), (0.02, 0.02, 0.015))
+    ventricles = float(rng.uniform(0.8, 1.35))  # they differ most between people
+    cortex = float(rng.uniform(0.055, 0.07))
+
+    def draw(grid: Grid) -> Array:
+        x, y, z = pose.place(grid)
+        side = np.abs(x)
+        fold = folds.at(grid) + np.float32(0.5) * fine.at(grid)
+        groove = np.exp(-((fold / 0.28) ** 2))  # where the folds change sign: thin sheets
+
+        cerebrum = _ball(x, y, z, (0, 0.03, 0.10), (0.68, 0.84, 0.66))
+        floor = z + 0.34 + 0.10 * (y - 0.1) ** 2 + 0.18 * np.minimum(y + 0.1, 0)
+        cerebrum = np.minimum(cerebrum, floor)
+        temporal = np.minimum(_ball(side, y, z, (0.42, 0.10, -0.28), (0.22, 0.40, 0.20)), cerebrum + 0.5)
+        cerebrum = np.maximum(cerebrum, temporal)
+        cleft = np.where(z + 0.25 * y**2 > 0.20, side - 0.018, 1.0)  # between the hemispheres
+        small = _ball(side, y, z, (0.22, -0.46, -0.45), (0.30, 0.27, 0.20))
+        stem = np.minimum(_tube(x, y + 0.25 * (z + 0.45), (0, -0.17), (0.11, 0.13)), np.minimum(z + 0.88, 0.1 - z))
+
+        depth = np.minimum(cerebrum, cleft)
+        head = np.maximum(np.maximum(np.maximum(cerebrum, small), stem), -1)
+        canvas = np.full(head.shape, fluid, dtype=np.float32)
+        matter = depth - 0.012 - 0.075 * groove * np.clip(1 - depth / 0.22, 0, 1)
+        canvas = _paint(canvas, grey, _soft(matter, 0.006))
+        canvas = _paint(canvas, white, _soft(matter - cortex - 0.02 * fold, 0.008))
+        leaves = 0.5 + 0.5 * np.sin(70 * (small + 0.2 * y) + 2 * fold)
+        canvas = _paint(canvas, grey - 0.06 + 0.16 * leaves, _soft(small - 0.01, 0.006))
+        canvas = _paint(canvas, white, _soft(small - 0.13, 0.012))
+        canvas = _paint(canvas, white - 0.03, _soft(stem - 0.01, 0.008))
+
+        for at, radii, value in (
+            ((0.12, -0.06, 0.06), (0.085, 0.14, 0.09), grey + 0.05),  # thalamus
+            ((0.27, 0.10, 0.06), (0.055, 0.17, 0.10), grey + 0.03),  # putamen
+            ((0.135, 0.22, 0.14), (0.05, 0.12, 0.07), grey + 0.02),  # caudate
+        ):
+            canvas = _paint(canvas, value, _soft(_ball(side, y, z, at, radii), 0.008))
+        v = ventricles
+        horns = _ball(
+            side - 0.10 * (y - 0.1) ** 2, y, z - 0.12 * y + 0.25 * y**2, (0.065, 0.02, 0.20), (0.05 * v, 0.36, 0.07 * v)
+        )
+        back = _ball(side, y, z, (0.21, -0.32, 0.08), (0.05 * v, 0.14, 0.09 * v))
+        third = _ball(x, y, z, (0, -0.03, 0.04), (0.018 * v, 0.14, 0.10))
+        fourth = _ball(x, y, z, (0, -0.30, -0.42), (0.05 * v, 0.04, 0.08))
+        for hollow in (horns, back, third, fourth):
+            canvas = _paint(canvas, fluid - 0.03, _soft(hollow, 0.006))
+        canvas *= 1 + 0.035 * bias.at(grid)
+        canvas += 0.010 * texture.at(grid)
+        return np.where(head > 0, np.maximum(canvas, 0.02), 0).astype(np.float32)
+
+    return draw
+
+
+def _abdomen(rng: np.random.Generator) -> Draw:
+    pose = Pose.draw(rng, scale=0.04, tilt_degrees=1.5, bend=0.020)
+    coarse, loops, fine, bias, texture = (Field.draw(rng, cells) for cells in (6, 13, 26, 3, 36))
+    fat_mm = float(rng.uniform(0.05, 0.13))  # under the skin, in half cubes
+    liver, spleen, kidney, muscle, blood = rng.normal((0.60, 0.585, 0.62, 0.56, 0.60), 0.012)
+    fat, bone, marrow = rng.normal((0.42, 0.86, 0.68), 0.01)
+    phase, ribs_phase = rng.uniform(0, 2 * np.pi, 2)
+    gas_level = float(rng.uniform(0.55, 1.1))
+    colon = float(rng.uniform(0.85, 1.15))
+
+    def draw(grid: Grid) -> Array:
+        x, y, z = pose.place(grid)
+        side = np.abs(x)
+        rough = 0.02 * coarse.at(grid)
+        waist = 1 - 0.07 * np.exp(-((z - 0.05) ** 2) / 0.15) + 0.03 * np.cos(3 * z)
+        body = _tube(x / waist, y + 0.06 * side**2, (0, 0.02), (0.84, 0.58))
+        wall = body - fat_mm + 0.2 * rough
+        cavity = wall - 0.075
+
+        canvas = np.full(body.shape, fat, dtype=np.float32)
+        canvas = _paint(canvas, muscle, _soft(0.012 - body, 0.004))  # skin
+        canvas = _paint(canvas, muscle, _soft(wall, 0.008) * (1 - _soft(cavity, 0.008)))
+        back = np.minimum(_ball(side, y, z, (0.17, -0.43, 0.0), (0.15, 0.12, 3.0)), wall + 0.02)
+        canvas = _paint(canvas, muscle + 0.03 * np.clip(fine.at(grid), -1, 1) * 0.5, _soft(back, 0.008))
+        psoas = _ball(side, y, z, (0.19 - 0.0, -0.20, -0.45), (0.085, 0.095, 0.55))
+        canvas = _paint(canvas, muscle, _soft(psoas, 0.008))
+
+        # Ribs: tilted rings in the wall of the upper half.
+        ring = np.sin(14 * (z - 0.45 * y) + ribs_phase) - 0.62
+        rib = np.minimum(np.minimum(0.03 - np.abs(wall - 0.035), 0.06 * ring), 0.4 * (z - 0.05 + 0.3 * y))
+        canvas = _paint(canvas, bone - 0.04, _soft(rib, 0.006))
+
+        # Bowel: gas pockets and loops where the cavity has room, low and in front.
+        room = np.minimum(np.minimum(cavity - 0.03, 0.22 - z + 0.1 * rough), y + 0.14)
+        lumen = loops.at(grid)
+        canvas = _paint(canvas, muscle + 0.015, _soft(np.minimum(room, 0.05 * (lumen + 0.25)), 0.008))
+        canvas = _paint(
+            canvas,
+            0.53 + 0.02 * np.clip(fine.at(grid), -1.5, 1.5),
+            _soft(np.minimum(room, 0.05 * (lumen - 0.35)), 0.008),
+        )
+        canvas = _paint(
+            canvas, 0.02, _soft(np.minimum(room - 0.02, 0.05 * (lumen + 0.5 * y - 0.75 - gas_level)), 0.006)
+        )
+        for x_at, sign in ((0.56, 1.0), (-0.56, -1.0)):  # ascending and descending colon
+            radius = 0.085 * colon * (1 + 0.12 * np.sin(22 * z + sign))
+            gut = np.minimum(radius - np.hypot(x - x_at * waist * 0.95, y - 0.05), np.minimum(cavity, 0.12 - z))
+            canvas = _paint(canvas, muscle, _soft(gut, 0.008))
+            canvas = _paint(canvas, 0.5 + 0.05 * np.clip(fine.at(grid), -1.5, 1.5), _soft(gut - 0.022, 0.008))
+            gas = np.minimum(gut - 0.024, y - 0.06 - 0.04 * coarse.at(grid))
+            canvas = _paint(canvas, 0.02, _soft(gas, 0.006))
+
+        organs: list[tuple[Array, float | Array]] = []
+        lobe = _ball(x, y, z, (0.36, 0.02, 0.42), (0.42, 0.44, 0.50))
+        left_lobe = _ball(x, y, z, (0.0, 0.20, 0.52), (0.38, 0.24, 0.26))
+        hepar = np.minimum(np.maximum(lobe, left_lobe) + rough, cavity - 0.008)
+        vessels = np.exp(-((fine.at(grid) / 0.16) ** 2)) * np.exp(-((lumen / 0.35) ** 2))
+        organs.append((hepar, liver + 0.035 * vessels * (hepar > 0.06)))
+        organs.append(
+            (np.minimum(_ball(x, y, z, (-0.50, -0.16, 0.45), (0.17, 0.24, 0.27)) + rough, cavity - 0.008), spleen)
+        )
+        stomach = np.minimum(_ball(x, y, z, (-0.28, 0.17, 0.45), (0.26, 0.21, 0.27)) + rough, cavity - 0.012)
+        organs.append((stomach, muscle))
+        for depth, value in organs:
+            canvas = _paint(canvas, value, _soft(depth, 0.008))
+        canvas = _paint(canvas, 0.52, _soft(stomach - 0.025, 0.008))
+        canvas = _paint(canvas, 0.02, _soft(np.minimum(stomach - 0.03, y - 0.24), 0.006))
+        gall = _ball(x, y, z, (0.24, 0.24, 0.12), (0.065, 0.11, 0.075))
+        canvas = _paint(canvas, 0.51, _soft(gall, 0.008))
+
+        for x_at, z_at in ((0.36, 0.02), (-0.36, 0.10)):
+            nephros = _ball(x, y, z, (x_at, -0.20, z_at), (0.125, 0.12, 0.25))
+            hilum = _ball(x, y, z, (x_at * 0.74, -0.17, z_at), (0.085, 0.06, 0.11))
+            canvas = _paint(canvas, fat, _soft(nephros + 0.03, 0.010))
+            canvas = _paint(canvas, kidney + 0.02 * _soft(0.035 - nephros, 0.01), _soft(nephros, 0.007))
+            canvas = _paint(canvas, fat + 0.05, _soft(hilum, 0.010))
+
+        lung = _ball(side, y, z, (0.42, -0.08, 1.10), (0.34, 0.40, 0.30))
+        lung = np.minimum(lung, cavity - 0.01)
+        canvas = _paint(canvas, 0.09 + 0.06 * np.clip(vessels, 0, 1), _soft(lung, 0.008))
+
+        # Spine: bodies, discs, canal, processes.
+        disc = _soft(np.sin(11 * z + phase) - 0.80, 0.06)
+        column = _tube(x, y, (0, -0.27), (0.145, 0.115))
+        process = np.minimum(_tube(x, y, (0, -0.46), (0.03, 0.12)), 0.05 * (np.sin(11 * z + phase + 2) + 0.5))
+        wings = np.minimum(_tube(x, y, (0, -0.40), (0.24, 0.035)), 0.05 * (np.sin(11 * z + phase + 2) - 0.2))
+        for depth in (process, wings):
+            canvas = _paint(canvas, bone, _soft(depth, 0.007))
+        canvas = _paint(canvas, bone, _soft(column, 0.007))
+        canvas = _paint(canvas, marrow + 0.03 * np.clip(fine.at(grid), -1, 1), _soft(column - 0.02, 0.007))
+        canvas = _paint(canvas, 0.56, _soft(column, 0.007) * disc)
+        canal = _tube(x, y, (0, -0.425), (0.055, 0.045))
+        canvas = _paint(canvas, bone, _soft(canal + 0.022, 0.006) * (1 - disc))
+        canvas = _paint(canvas, 0.52, _soft(canal, 0.006))
+        for x_at, radius in ((-0.055, 0.055), (0.085, 0.06)):  # aorta, vena cava
+            canvas = _paint(canvas, blood, _soft(_tube(x, y, (x_at, -0.10), (radius, radius)), 0.007))
+
+        # Iliac wings at the lower end.
+        wing = np.minimum(0.028 - np.abs(_ball(side, y, z, (0.30, 0.02, -0.86), (0.34, 0.36, 0.42))), -0.52 - z)
+        wing = np.minimum(wing, 0.16 - y)
+        canvas = _paint(canvas, bone - 0.03, _soft(np.minimum(wing, cavity + 0.07), 0.007))
+
+        canvas += 0.006 * texture.at(grid) + 0.004 * bias.at(grid)
+        return np.where(body > 0, np.clip(canvas, 0.004, 1), 0).astype(np.float32)
+
+    return draw
