@@ -44,7 +44,7 @@ class Stack:
         logs = home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         server_log, worker_log = logs / "server.log", logs / "worker.log"
-        server = start("serve", {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}, server_log)
+        server = start("serve", server_environment(home, host, port), server_log)
         worker = None
         try:
             wait_until_it_answers(url, server, server_log)
@@ -93,8 +93,9 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, str]:
-    """Everything a worker is told; no database, no session secret."""
-    return {
+    """Give the environment without the server's settings: no database, no session secret."""
+    kept = {name: value for name, value in os.environ.items() if is_the_workers(name)}
+    return kept | {
         "MOOD_WORKER_SERVER_URL": url,
         "MOOD_WORKER_HOST_TOKEN": token_file(settings).read_text(encoding="utf-8"),
         "MOOD_WORKER_DATA": str(data),
@@ -103,17 +104,26 @@ def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, st
     }
 
 
+def is_the_workers(variable: str) -> bool:
+    """A worker may see every variable but the server's."""
+    return variable.startswith("MOOD_WORKER_") or not variable.startswith("MOOD_")
+
+
+def server_environment(home: Path, host: str, port: int) -> dict[str, str]:
+    """Give the environment, with where to live and to listen."""
+    return os.environ | {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}
+
+
 def start(command: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a `mood` command with nothing of this process's environment but what it needs to run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOOD_")}
+    """Start a `mood` command as a process that Ctrl-C does not reach: its parent ends it in order."""
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "cli", command],
-            env=kept | environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends them in order
+            start_new_session=True,
         )
 
 
