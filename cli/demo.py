@@ -6,10 +6,9 @@ Everything goes the way that organizers and participants go: accounts, the publi
 import os
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +17,13 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from cli.console import complain, duration, out, size
+from cli.console import duration, out, size
 from cli.demo_checks import complaints
 from cli.handing_in import hand_in
 from cli.images import build_reference_images
 from cli.leaderboard import board_table
 from cli.remote import Remote
-from cli.stack import Stack
+from cli.stack import Stack, free_port
 from cli.watching import follow_all
 from server import accounts
 from server.db import Database
@@ -171,19 +170,6 @@ def signed_in(url: str, email: str, password: str) -> Remote:
     """Fetch a token."""
     body = {"email": email, "password": password, "name": "mood demo"}
     return Remote(url, Remote(url, None).post("/tokens", body)["token"])
-
-
-def free_port(first: int) -> int:
-    """Give the first port from `first` on that nobody listens on."""
-    for port in range(first, first + 100):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    complain(f"Ports {first} to {first + 99} are all taken: choose another with --port.")
 
 
 def judge(

@@ -1,11 +1,12 @@
 """Server and worker as two processes of this machine: what `mood up` and `mood demo` stand on."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +63,19 @@ class Stack:
                 if process.poll() is not None:
                     return name
             time.sleep(0.5)
+
+
+def free_port(first: int) -> int:
+    """Give the first port from `first` on that nobody listens on."""
+    for port in range(first, first + 100):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    complain(f"Ports {first} to {first + 99} are all taken: choose another with --port.")
 
 
 def prepare(settings: Settings, data: Path) -> None:
