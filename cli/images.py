@@ -1,0 +1,107 @@
+"""`mood images`: a base where none can be pulled, and the reference submissions built on it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from reference_submissions import context, wheels
+from worker.runners.docker import Engine
+
+Say = Callable[[str], None]
+PUBLIC_BASE = "python:3.11-slim-bookworm"
+LOCAL_BASE = ("mood-base", "bookworm")
+PULL_TIMEOUT_S = 60  # without a network the engine answers at once; a slow registry gets a minute
+DEBIAN_PACKAGES = "python3,python3-pip,python-is-python3,ca-certificates"
+# Gone from the root: what no container reads. Lists and caches of apt alone are half of it.
+DEAD_WEIGHT = (
+    "var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale",
+)  # fmt: skip
+
+
+class NoBaseError(Exception):
+    """There is no base image and none can be made here."""
+
+
+def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE) -> str:
+    """Give the name of a base image: `base` if it is here or can be pulled, else one made of Debian packages.
+
+    The root of the latter is kept in `cache`. Raises NoBaseError saying what is missing.
+    """
+    if engine.image_id(base) is not None:
+        return base
+    local = ":".join(LOCAL_BASE)
+    if engine.image_id(local) is not None:
+        return local
+    say(f"pulling {base}")
+    if engine.pull(base, timeout_s=PULL_TIMEOUT_S) is not None:
+        return base
+    rootfs = cache / "mood-base-bookworm.tar"
+    if not rootfs.is_file():
+        say(f"{base} cannot be pulled: making a base of Debian packages (about a minute, kept in {cache})")
+        _make_rootfs(rootfs)
+    engine.import_rootfs(rootfs, repository=LOCAL_BASE[0], tag=LOCAL_BASE[1], changes=["ENV PATH=" + PATH])
+    return local
+
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _make_rootfs(into: Path) -> None:
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        raise NoBaseError(
+            f"{PUBLIC_BASE} cannot be pulled, and making a base needs root and the program debootstrap: "
+            "install it (apt-get install debootstrap) and run again as root, or name an image that is "
+            "here with --base"
+        )
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into.parent, prefix="root-") as work:
+        root = Path(work) / "root"
+        _call("debootstrap", "--variant=minbase", f"--include={DEBIAN_PACKAGES}", "bookworm", str(root))
+        for part in DEAD_WEIGHT:
+            shutil.rmtree(root / part, ignore_errors=True)
+            (root / part).mkdir()
+        packed = Path(work) / "root.tar"
+        _call("tar", "--create", "--numeric-owner", "--one-file-system", "--file", str(packed), "--directory", str(root), ".")
+        packed.rename(into)
+
+
+def _call(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise NoBaseError(f"{command[0]} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def build_reference_images(
+    engine: Engine, names: Iterable[str], *, base: str, training: Path, work: Path, say: Say
+) -> dict[str, str]:
+    """Build reference submissions on a base, without a network; gives name -> image ID.
+
+    `training/<dataset>/*.nii.gz` are the normal volumes that methods are fitted to; `work` is a new folder
+    for wheels and contexts, the caller's to remove. Raises what `wheels`, the fits and the engine raise.
+    """
+    platform = wheels.Platform.parse(engine.output_of(base, wheels.PROBE))
+    say(f"fetching wheels for Python {platform.python} on {platform.machine}")
+    wheels.download(platform, work / "wheels")
+    build = uuid.uuid4().hex
+    built = {}
+    try:
+        for name in names:
+            folder = context.prepare(name, work / name, wheels=work / "wheels")
+            if name in FITS:
+                say(f"fitting {name}")
+                FITS[name](training, folder / "workspace")
+            say(f"building {name}")
+            built[name] = engine.build(
+                folder, tag=f"mood-reference-{name.replace('_', '-')}:latest",
+                buildargs={"BASE": base, "BUILD_ID": build},
+            )  # fmt: skip
+    finally:
+        engine.remove_dangling(f"mood.stage={build}")
+    return built
+
+
+FITS: dict[str, Callable[[Path, Path], None]] = {}
