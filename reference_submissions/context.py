@@ -18,9 +18,7 @@ def prepare(name: str, into: Path, *, wheels: Path) -> Path:
         raise ValueError(f"no reference submission {name!r}; there are {', '.join(METHODS)}")
     into.mkdir(parents=True)
     shutil.copy(method / "Dockerfile", into)
-    shutil.copytree(
-        method / "workspace", into / "workspace", ignore=shutil.ignore_patterns("__*__*", "*.npz")
-    )
+    shutil.copytree(method / "workspace", into / "workspace", ignore=shutil.ignore_patterns("__*__*", "*.npz"))
     kit = into / "kit" / "reference_submissions"
     kit.mkdir(parents=True)
     for file in KIT:

@@ -40,8 +40,7 @@ class Platform:
     def tags(self) -> list[str]:
         """Every platform tag whose wheels run there, as pip names them, newest first."""
         modern = [
-            f"manylinux_2_{minor}_{self.machine}"
-            for minor in range(self.glibc_minor, OLDEST_GLIBC_MINOR - 1, -1)
+            f"manylinux_2_{minor}_{self.machine}" for minor in range(self.glibc_minor, OLDEST_GLIBC_MINOR - 1, -1)
         ]
         return [*modern, f"manylinux2014_{self.machine}"]
 

@@ -6,7 +6,7 @@ about a case. Everything follows from the seed.
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import cycle, islice
@@ -40,13 +40,6 @@ CASES_COLUMNS = (
 )  # fmt: skip
 
 
-class Progress(Protocol):
-    """Told after every volume."""
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` volumes are written; `what` names the part in words."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class BuildReport:
     """What was built."""
@@ -56,6 +49,15 @@ class BuildReport:
     cases: dict[str, dict[str, int]]  # data set -> toy, test, test_normal, test_local, test_global, training
     scans: dict[str, int]  # data set -> distinct base scans
     sentences: tuple[str, ...]  # what a reader of the results must know
+
+    def lines(self) -> list[str]:
+        """Say it to a person."""
+        counted = [
+            f"{dataset}: {n['toy']} toy cases, {n['test']} hidden ({n['test_normal']} normal, {n['test_local']} "
+            f"with a sphere, {n['test_global']} spoilt as a whole), {n['training']} normal ones for training"
+            for dataset, n in self.cases.items()
+        ]
+        return [*counted, *self.sentences]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,7 @@ def build_challenge(
     volumes: Path | None = None,
     slug: str = "demo",
     title: str = "Demonstration challenge",
-    progress: Progress | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> BuildReport:
     """Write a challenge folder; the counts are for each data set, `sizes` gives each cube's side in voxels.
 
@@ -175,7 +177,7 @@ def build_challenge(
             row = writer.write(plan)
             if row is not None:
                 rows.append(row)
-            say(f"{dataset} {plan.part}")
+            say(dataset)
     _write_challenge_file(folder, slug=slug, title=title, datasets=list(sizes), batch_size=batch_size)
     _write_cases(folder, rows)
     layout.build_manifest(folder, list(sizes), seed=seed, batch_size=batch_size).write(folder)
@@ -349,12 +351,12 @@ def _sentence(dataset: str, plans: list[Plan], *, real: bool) -> str:
 
 
 class _Counter:
-    """Counts what is written and tells."""
+    """Counts what is written and says so at each tenth."""
 
-    def __init__(self, progress: Progress | None, *, total: int) -> None:
+    def __init__(self, progress: Callable[[str], None] | None, *, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, dataset: str) -> None:
         self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, self._total, what)
+        if self._progress is not None and self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
+            self._progress(f"{self._done} of {self._total} volumes written (now {dataset})")

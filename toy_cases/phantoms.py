@@ -36,6 +36,7 @@ class Grid:
     x: Array
     y: Array
     z: Array
+    step: float  # between voxels
 
     @property
     def axes(self) -> tuple[Array, Array, Array]:
@@ -84,7 +85,7 @@ def _render(size: int, draw: Draw, rng: np.random.Generator, *, noise: float) ->
     slab = max(1, SLAB_VOXELS // size**2)
     for start in range(0, size, slab):
         part = slice(start, min(start + slab, size))
-        grid = Grid(x=line[:, None, None], y=line[None, :, None], z=line[None, None, part])
+        grid = Grid(x=line[:, None, None], y=line[None, :, None], z=line[None, None, part], step=2 / size)
         drawn = draw(grid)
         grain = rng.standard_normal(drawn.shape, dtype=np.float32) * np.float32(noise)
         volume[:, :, part] = np.where(drawn > 0, np.clip(drawn + grain, 1e-3, 1), 0)
@@ -153,52 +154,55 @@ def _tube(x: Array, y: Array, at: tuple[float, float], radii: tuple[float, float
 
 def _brain(rng: np.random.Generator) -> Draw:
     pose = Pose.draw(rng, scale=0.03, tilt_degrees=2.0, bend=0.018)
-    folds, fine, bias, texture = (Field.draw(rng, cells) for cells in (15, 22, 3, 40))
+    folds, fine, bias, texture = (Field.draw(rng, cells) for cells in (15, 24, 3, 40))
     white, grey, fluid = rng.normal((0.80, 0.56, 0.20), (0.02, 0.02, 0.015))
-    ventricles = float(rng.uniform(0.8, 1.35))  # they differ most between people
-    cortex = float(rng.uniform(0.055, 0.07))
+    swell = float(rng.uniform(0.8, 1.35))  # ventricles differ most between people
+    cortex = float(rng.uniform(0.052, 0.064))
+    atrophy = float(rng.uniform(0.008, 0.020))  # half the width of an open sulcus
 
     def draw(grid: Grid) -> Array:
+        edge = max(0.006, 0.25 * grid.step)
         x, y, z = pose.place(grid)
         side = np.abs(x)
-        fold = folds.at(grid) + np.float32(0.5) * fine.at(grid)
-        groove = np.exp(-((fold / 0.28) ** 2))  # where the folds change sign: thin sheets
+        fold = folds.at(grid) + np.float32(0.4) * fine.at(grid)
 
         cerebrum = _ball(x, y, z, (0, 0.03, 0.10), (0.68, 0.84, 0.66))
         floor = z + 0.34 + 0.10 * (y - 0.1) ** 2 + 0.18 * np.minimum(y + 0.1, 0)
-        cerebrum = np.minimum(cerebrum, floor)
-        temporal = np.minimum(_ball(side, y, z, (0.42, 0.10, -0.28), (0.22, 0.40, 0.20)), cerebrum + 0.5)
-        cerebrum = np.maximum(cerebrum, temporal)
-        cleft = np.where(z + 0.25 * y**2 > 0.20, side - 0.018, 1.0)  # between the hemispheres
+        temporal = _ball(side, y, z, (0.42, 0.10, -0.28), (0.22, 0.40, 0.20))
+        cerebrum = np.maximum(np.minimum(cerebrum, floor), temporal)
+        cleft = np.maximum(side - 0.010, 0.20 - z - 0.25 * y**2)  # between the hemispheres
+        sylvian = np.hypot(z + 0.06 - 0.25 * y, np.maximum(0.30 - side, 0)) + np.maximum(np.abs(y - 0.1) - 0.35, 0)
         small = _ball(side, y, z, (0.22, -0.46, -0.45), (0.30, 0.27, 0.20))
-        stem = np.minimum(_tube(x, y + 0.25 * (z + 0.45), (0, -0.17), (0.11, 0.13)), np.minimum(z + 0.88, 0.1 - z))
+        stem = np.minimum(_tube(x, y - 0.2 * (z + 0.45), (0, -0.17), (0.11, 0.12)), np.minimum(z + 0.88, 0.1 - z))
+        head = np.maximum(np.maximum(cerebrum, small), stem)
 
-        depth = np.minimum(cerebrum, cleft)
-        head = np.maximum(np.maximum(np.maximum(cerebrum, small), stem), -1)
+        # Folds: sheets of fluid where the field changes sign, down to some depth; cortex follows them.
+        depth = np.minimum(np.minimum(cerebrum, cleft), sylvian)
+        sulcus = 0.06 * np.abs(fold) + 1.2 * np.maximum(cerebrum - 0.15, 0)
+        matter = np.minimum(depth - 0.010, sulcus - atrophy)
         canvas = np.full(head.shape, fluid, dtype=np.float32)
-        matter = depth - 0.012 - 0.075 * groove * np.clip(1 - depth / 0.22, 0, 1)
-        canvas = _paint(canvas, grey, _soft(matter, 0.006))
-        canvas = _paint(canvas, white, _soft(matter - cortex - 0.02 * fold, 0.008))
+        canvas = _paint(canvas, grey, _soft(matter, edge))
+        canvas = _paint(canvas, white, _soft(matter - cortex, 1.3 * edge))
+
         leaves = 0.5 + 0.5 * np.sin(70 * (small + 0.2 * y) + 2 * fold)
-        canvas = _paint(canvas, grey - 0.06 + 0.16 * leaves, _soft(small - 0.01, 0.006))
-        canvas = _paint(canvas, white, _soft(small - 0.13, 0.012))
-        canvas = _paint(canvas, white - 0.03, _soft(stem - 0.01, 0.008))
+        canvas = _paint(canvas, grey - 0.06 + 0.16 * leaves, _soft(small - 0.01, edge))
+        canvas = _paint(canvas, white, _soft(small - 0.13, 2 * edge))
+        canvas = _paint(canvas, white - 0.03, _soft(stem - 0.01, edge))
 
         for at, radii, value in (
             ((0.12, -0.06, 0.06), (0.085, 0.14, 0.09), grey + 0.05),  # thalamus
             ((0.27, 0.10, 0.06), (0.055, 0.17, 0.10), grey + 0.03),  # putamen
             ((0.135, 0.22, 0.14), (0.05, 0.12, 0.07), grey + 0.02),  # caudate
         ):
-            canvas = _paint(canvas, value, _soft(_ball(side, y, z, at, radii), 0.008))
-        v = ventricles
-        horns = _ball(
-            side - 0.10 * (y - 0.1) ** 2, y, z - 0.12 * y + 0.25 * y**2, (0.065, 0.02, 0.20), (0.05 * v, 0.36, 0.07 * v)
-        )
-        back = _ball(side, y, z, (0.21, -0.32, 0.08), (0.05 * v, 0.14, 0.09 * v))
-        third = _ball(x, y, z, (0, -0.03, 0.04), (0.018 * v, 0.14, 0.10))
-        fourth = _ball(x, y, z, (0, -0.30, -0.42), (0.05 * v, 0.04, 0.08))
-        for hollow in (horns, back, third, fourth):
-            canvas = _paint(canvas, fluid - 0.03, _soft(hollow, 0.006))
+            canvas = _paint(canvas, value, _soft(_ball(side, y, z, at, radii), 1.3 * edge))
+        horn_z = z - 0.12 * y + 0.25 * y**2
+        for hollow in (
+            _ball(side - 0.10 * (y - 0.1) ** 2, y, horn_z, (0.065, 0.02, 0.20), (0.05 * swell, 0.36, 0.07 * swell)),
+            _ball(side, y, z, (0.21, -0.32, 0.08), (0.05 * swell, 0.14, 0.09 * swell)),
+            _ball(x, y, z, (0, -0.03, 0.04), (0.018 * swell, 0.14, 0.10)),  # third
+            _ball(x, y, z, (0, -0.29, -0.42), (0.05 * swell, 0.04, 0.08)),  # fourth
+        ):
+            canvas = _paint(canvas, fluid - 0.03, _soft(hollow, edge))
         canvas *= 1 + 0.035 * bias.at(grid)
         canvas += 0.010 * texture.at(grid)
         return np.where(head > 0, np.maximum(canvas, 0.02), 0).astype(np.float32)
