@@ -451,9 +451,7 @@ class DockerRunner:
         finally:
             self.engine.remove(container, names)
 
-    def _watched(
-        self, run: Run, container: str, progress: Callable[[int], None], cancelled: Event
-    ) -> Outcome:
+    def _watched(self, run: Run, container: str, progress: Callable[[int], None], cancelled: Event) -> Outcome:
         """Start, watch, read what is left. The log is read when all is over, so it can hold up nothing."""
         watch = OutputWatch(run.output_dir, expected=run.expected, limit_bytes=run.output_bytes)
         started_at_s = time.monotonic()

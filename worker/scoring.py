@@ -1,0 +1,65 @@
+"""From what a container left to counts and scores: every file is opened by the parser process alone.
+
+Gives values; what is said of them, and to whom, is decided in `worker.pipeline` and `worker.trial`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from evaluator import report
+from evaluator.parser import Parser
+from evaluator.readings import PixelReading, SampleReading, Status
+from evaluator.report import ToyCase
+from server.protocol import JobWarning, Task, WarningCode
+from worker.runners.base import Outcome
+from worker.starts import Case, Ran, warnings_of
+from worker.workspace import BYTES_A_VOXEL
+
+SPARE_FILE_BYTES = 2**20  # beside the voxels: a header, and what gzip adds to noise
+PARSE_S = 60.0  # for one file, and
+PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes
+
+Reading = PixelReading | SampleReading
+
+
+def read_predictions(ran: Ran, *, check: Callable[[], None]) -> list[ToyCase]:
+    """Read the predictions of a container start, in its cases' order. `check` is called between two.
+
+    A case without a prediction has a reading too: it says why, and counts 0.
+    """
+    read = []
+    with Parser() as parser:
+        for case in ran.start.cases:
+            check()
+            read.append(ToyCase(case=case.name, reading=_reading(parser, ran, case)))
+    return read
+
+
+def _reading(parser: Parser, ran: Ran, case: Case) -> Reading:
+    prediction = ran.predictions[case.name]
+    timeout_s = PARSE_S + case.voxels * PARSE_S_A_VOXEL
+    if ran.start.task is Task.SAMPLE:
+        return parser.sample(prediction, case.label, timeout_s=timeout_s)
+    most = case.voxels * BYTES_A_VOXEL + SPARE_FILE_BYTES
+    return parser.pixel(prediction, case.label, shape=case.shape, max_bytes=most, timeout_s=timeout_s)
+
+
+def is_empty(read: Sequence[ToyCase]) -> bool:
+    """There is no readable prediction at all."""
+    return not any(case.reading.status is Status.OK for case in read)
+
+
+def job_warnings(read: Sequence[ToyCase], outcome: Outcome) -> list[JobWarning]:
+    """Count the cases that carry each warning, and what was odd about the container itself."""
+    counts = {WarningCode(code): n for code, n in report.warnings([case.reading for case in read]).items()}
+    return [JobWarning(code=code, count=count) for code, count in (counts | warnings_of(outcome)).items()]
+
+
+def report_of(read: Sequence[ToyCase], ran: Ran) -> report.Report:
+    """Write the report on a toy start, as a team sees it."""
+    return report.toy_report(
+        ran.start.task,
+        read,
+        wall_s=round(ran.outcome.wall_s, 3),
+        peak_memory_bytes=ran.outcome.peak_memory_bytes,
+        job_warnings={code.value: count for code, count in warnings_of(ran.outcome).items()},
+    )

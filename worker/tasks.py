@@ -1,0 +1,113 @@
+"""What a worker does when its doorbell rings: take jobs until there are none.
+
+The one place of this package where any exception is caught: it is logged with its traceback, and it is ours.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event
+
+from server.protocol import ClaimRequest, DatasetOffer, Faulted, HostReport, JobSpec
+from worker.client import HostClient, ServerFault, StaleToken
+from worker.lease import Interruption, Why
+from worker.pipeline import Host, run_job
+from worker.reaper import reap
+from worker.runners.docker import Engine
+from worker.workspace import Scratch
+
+log = logging.getLogger(__name__)
+
+REASON_CHARACTERS = 2000  # of an exception's text
+
+
+class Worker:
+    """Takes one job after the other. `stop` may be called from a signal handler."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        architecture: str,
+        engine: Engine,
+        client: HostClient,
+        host: Host,
+        scratch: Scratch,
+        stopping: Event,
+    ) -> None:
+        self.name = name
+        self.architecture = architecture
+        self.client = client
+        self._engine = engine
+        self._host = host
+        self._scratch = scratch
+        self._stopping = stopping
+        self._interruption = Interruption()
+
+    def work_until_idle(self) -> int:
+        """Claim and work until there is nothing for this host, or the worker stops; gives how many jobs."""
+        done = 0
+        while not self._stopping.is_set() and (spec := self._claim()) is not None:
+            self._work(spec)
+            done += 1
+        return done
+
+    def stop(self) -> None:
+        """Kill the container that runs, give its job back, take no other."""
+        self._stopping.set()
+        self._interruption.now(Why.STOPPING)
+
+    def report(self, checks: dict[str, str], offers: list[DatasetOffer]) -> None:
+        """Tell the organizer what this host is and how its checks went."""
+        self.client.report(
+            HostReport(
+                worker=self.name,
+                architecture=self.architecture,
+                engine=self._engine.version(),
+                gpus=[self._host.gpu] if self._host.gpu else [],
+                datasets=offers,
+                checks=checks,
+                at=datetime.now(UTC),
+            )
+        )
+
+    def _claim(self) -> JobSpec | None:
+        """Clean up after the dead, then ask for a job. A silent server rings again when it is back."""
+        return _logged(self._ask, "no job could be claimed")
+
+    def _ask(self) -> JobSpec | None:
+        self._interruption = Interruption()
+        if self._stopping.is_set():
+            return None
+        reap(self._scratch, self._engine)
+        offers = self._host.holdings.offers()
+        request = ClaimRequest(worker=self.name, architecture=self.architecture, datasets=offers)
+        return self.client.claim(request)
+
+    def _work(self, spec: JobSpec) -> None:
+        where = {"job": spec.job, "attempt": spec.attempt}
+        log.info("job claimed", extra=where)
+        if self._stopping.is_set():
+            self._interruption.now(Why.STOPPING)
+        try:
+            end = run_job(spec, client=self.client, host=self._host, interruption=self._interruption)
+        except Exception as error:
+            log.exception("job could not be done", extra=where)
+            self._tell_fault(spec, error)
+        else:
+            log.info("job %s", end.value, extra=where)
+
+    def _tell_fault(self, spec: JobSpec, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS]
+        try:
+            self.client.fault(spec.job, Faulted(token=spec.token, reason=reason))
+        except (ServerFault, StaleToken) as silence:
+            log.warning("fault not told, the lease will run out: %s", silence, extra={"job": spec.job})
+
+
+def _logged(ask: Callable[[], JobSpec | None], complaint: str) -> JobSpec | None:
+    try:
+        return ask()
+    except Exception:
+        log.exception(complaint)
+        return None
