@@ -1,0 +1,201 @@
+"""The parent: hands files to the child by descriptor, believes little of what comes back, replaces a dead child."""
+
+import json
+import math
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from evaluator.formats import MOST_TEXT_BYTES, LabelError, Shape, read_label
+from evaluator.parser.opening import opened
+from evaluator.parser.wire import Answer, Request, WireError, receive
+from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
+from evaluator.sketch import Sketch
+
+TIMEOUT_S: Final = 120.0  # for one file; 512³ noise takes some 10 s
+_START_TIMEOUT_S: Final = 60.0
+
+
+class ParserError(Exception):
+    """The parser cannot do its part: it does not start, or a label of ours cannot be read. Ours."""
+
+
+class Parser:
+    """A child process that reads hostile files; a context manager, one for each run of a container.
+
+    The child gets descriptors only. It has no environment, and gives up network, files, privileges and
+    processes as far as the kernel lets it: see `confinement`. One killed or silent is replaced.
+    """
+
+    def __init__(self) -> None:
+        self.confinement: dict[str, str] = {}  # thing -> "ok" or the complaint; known once a child has started
+        self._lock = Lock()
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._running()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._drop()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is none."""
+        return self._child.pid if self._child else None
+
+    def pixel(
+        self,
+        prediction: Path,
+        label: Path,
+        *,
+        shape: Shape,
+        max_bytes: int,
+        timeout_s: float = TIMEOUT_S,
+        positive_voxels: int | None = None,
+    ) -> PixelReading:
+        """Read a volume of `shape`; its file may have `max_bytes`.
+
+        `positive_voxels` is what the label is known to hold: a child that says otherwise is not believed.
+        Raises ParserError where the label cannot be read.
+        """
+        with self._lock, _label(label) as truth, opened(prediction, max_bytes=max_bytes) as found:
+            if isinstance(found, Status):
+                status = found
+            else:
+                request = Request(what="pixel", shape=shape, cpu_s=math.ceil(timeout_s))
+                reading = self._pixel(request, (found, truth.fileno()), timeout_s, positive_voxels)
+                if reading:
+                    return reading
+                status = Status.UNREADABLE
+            truth.seek(0)
+            request = Request(what="label", shape=shape, status=status, cpu_s=math.ceil(TIMEOUT_S))
+            reading = self._pixel(request, (truth.fileno(),), TIMEOUT_S, positive_voxels)
+        if reading is None:
+            raise ParserError(f"the label {label.name} cannot be counted, or does not fit its manifest")
+        return reading
+
+    def sample(self, prediction: Path, label: Path, *, timeout_s: float = TIMEOUT_S) -> SampleReading:
+        """Read a score; both files are text. Raises ParserError where the label is not 0 or 1."""
+        try:
+            truth = read_label(label.read_bytes())
+        except (LabelError, OSError) as error:
+            raise ParserError(f"label {label.name}: {error}") from error
+        with self._lock, opened(prediction, max_bytes=MOST_TEXT_BYTES) as found:
+            if isinstance(found, Status):
+                answer = Answer(status=found)
+            else:
+                request = Request(what="sample", cpu_s=math.ceil(timeout_s))
+                answer = self._ask(request, (found,), timeout_s) or Answer(status=Status.UNREADABLE)
+        if answer.status is not Status.OK:
+            return SampleReading(status=answer.status, score=0.0, label=truth, notes={NOTE_OF[answer.status]: 1})
+        return SampleReading(status=answer.status, score=answer.score, label=truth, notes=answer.notes)
+
+    def _pixel(
+        self, request: Request, descriptors: Sequence[int], timeout_s: float, positive_voxels: int | None
+    ) -> PixelReading | None:
+        """Ask for a sketch; None where the child died over it or its answer does not add up."""
+        answer = self._ask(request, descriptors, timeout_s)
+        if answer is None:
+            return None
+        if answer.label_fault:
+            raise ParserError(answer.label_fault)
+        try:
+            sketch = Sketch.from_bytes(answer.sketch)
+        except ValueError:
+            self._drop()
+            return None
+        expected = sketch.n_positive if positive_voxels is None else positive_voxels
+        if sketch.n_voxels != math.prod(request.shape) or sketch.n_positive != expected:
+            self._drop()
+            return None
+        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes)
+
+    def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
+        """Send a request; None, and the child is gone, where it does not answer properly in time."""
+        child = self._running()
+        try:
+            return child.ask(request, descriptors, timeout_s)
+        except WireError:
+            self._drop()
+            return None
+
+    def _running(self) -> "_Child":
+        if self._child is None or not self._child.is_alive:
+            self._drop()
+            self._child = _Child()
+            self.confinement = self._child.confinement
+        return self._child
+
+    def _drop(self) -> None:
+        if self._child:
+            self._child.end()
+            self._child = None
+
+
+def _label(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ParserError(f"the label {path.name} cannot be opened: {error}") from error
+
+
+class _Child:
+    """One child process with its socket."""
+
+    def __init__(self) -> None:
+        self._resources = ExitStack()
+        self._connection, theirs = socket.socketpair()
+        self._resources.enter_context(self._connection)
+        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mood-parser-"))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-m", "evaluator.parser"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,  # empty: becomes its root, where it may leave the file system
+                env={"OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,
+            )
+        try:
+            said, _ = receive(self._connection, deadline=time.monotonic() + _START_TIMEOUT_S)
+        except WireError as error:
+            self.end()
+            raise ParserError(f"the parser process does not start: {error}") from error
+        self.confinement = {str(thing): str(verdict) for thing, verdict in said.items()}
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer:
+        """Raises WireError."""
+        try:
+            socket.send_fds(self._connection, [json.dumps(asdict(request)).encode()], list(descriptors))
+        except OSError as error:
+            raise WireError(f"the parser is gone: {error}") from error
+        return Answer.believed(*receive(self._connection, deadline=time.monotonic() + timeout_s))
+
+    def end(self) -> None:
+        """Kill it, whatever it does, and wait for it."""
+        self._process.kill()
+        self._process.wait()
+        self._resources.close()

@@ -1,0 +1,107 @@
+"""What parent and child say to each other: length-prefixed JSON and bytes, over one socket.
+
+The child may have been taken over by a file it read: what it says is bounded and looked at field by field.
+"""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from evaluator.notes import SENTENCES
+from evaluator.readings import Status
+from evaluator.sketch import MOST_BYTES
+
+_LENGTHS: Final = struct.Struct("!II")  # of the JSON, of the bytes
+_MOST_JSON_BYTES: Final = 1 << 14
+_MOST_COUNT: Final = 1 << 53
+MOST_REQUEST_BYTES: Final = 1 << 12
+MOST_FDS: Final = 2
+
+
+class WireError(Exception):
+    """The other side is gone, is silent, or says what it must not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the child is to do with the descriptors that come along.
+
+    pixel: prediction and label. label: the label alone, for a prediction of `status`. sample: prediction.
+    """
+
+    what: str
+    cpu_s: int
+    shape: Sequence[int] = ()
+    status: str = Status.OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of it: a status with notes, the bytes of a sketch or a score; or the complaint about a label."""
+
+    status: Status = Status.UNREADABLE
+    notes: Mapping[str, int] = field(default_factory=dict)
+    score: float = 0.0
+    label_fault: str = ""  # of a label of ours
+    sketch: bytes = b""
+
+    def to_fields(self) -> dict[str, object]:
+        """Give what goes as JSON."""
+        fields = {"status": self.status, "notes": dict(self.notes), "score": self.score}
+        return {**fields, "label_fault": self.label_fault}
+
+    @classmethod
+    def believed(cls, fields: Mapping[str, object], sketch: bytes) -> Self:
+        """Look at each field of what the child said. Raises WireError."""
+        status, notes, score, fault = (fields.get(name) for name in ("status", "notes", "score", "label_fault"))
+        if status not in set(Status) or not isinstance(notes, dict) or not isinstance(fault, str):
+            raise WireError(f"the parser answered {str(fields)[:200]}")
+        if not isinstance(score, float) or not 0 <= score <= 1:
+            raise WireError(f"the parser gave the score {score!r:.40}")
+        for code, count in notes.items():
+            if code not in SENTENCES or type(count) is not int or not 0 < count <= _MOST_COUNT:
+                raise WireError(f"the parser noted {code!r:.40}: {count!r:.40}")
+        return cls(status=Status(str(status)), notes=notes, score=score, label_fault=fault[:500], sketch=sketch)
+
+
+def send(connection: socket.socket, fields: Mapping[str, object], content: bytes = b"") -> None:
+    """Send one message."""
+    body = json.dumps(fields).encode()
+    connection.sendall(_LENGTHS.pack(len(body), len(content)) + body + content)
+
+
+def receive(connection: socket.socket, *, deadline: float) -> tuple[dict[str, object], bytes]:
+    """Receive one message before `deadline` (of time.monotonic). Raises WireError."""
+    body_bytes, content_bytes = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size, deadline))
+    if body_bytes > _MOST_JSON_BYTES or content_bytes > MOST_BYTES:
+        raise WireError(f"the parser wants to say {body_bytes} + {content_bytes} bytes")
+    body = _exactly(connection, body_bytes, deadline)
+    content = _exactly(connection, content_bytes, deadline)
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise WireError("the parser does not speak JSON") from error
+    if not isinstance(fields, dict):
+        raise WireError("the parser did not answer with an object")
+    return fields, content
+
+
+def _exactly(connection: socket.socket, count: int, deadline: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise WireError("the parser took too long")
+        connection.settimeout(left_s)
+        try:
+            part = connection.recv(count - len(parts))
+        except OSError as error:
+            raise WireError(f"the parser does not answer: {error}") from error
+        if not part:
+            raise WireError("the parser ended")
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,141 @@
+"""The report on the toy cases: one path for the server, the worker and `mood try`.
+
+Values in, values out. A report is plain data that JSON can carry; undefined is None there, n/a in text.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from evaluator import __version__, notes
+from evaluator.metrics import samples, voxels
+from evaluator.readings import PixelReading, SampleReading, Status
+from evaluator.sketch import Sketch
+
+Reading = PixelReading | SampleReading
+Report = dict[str, Any]
+PIXEL: Final = "pixel"
+SAMPLE: Final = "sample"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyCase:
+    """One toy case under its published name, and what was read for it."""
+
+    case: str
+    reading: Reading
+
+
+def toy_report(
+    task: str,
+    cases: Sequence[ToyCase],
+    *,
+    wall_s: float,
+    peak_memory_bytes: int | None,
+    job_warnings: Mapping[str, int] | None = None,
+) -> Report:
+    """Score the toy cases of one data set.
+
+    pixel: `ap` pools the voxels of all cases, as one batch; a case without an anomalous voxel has none of
+    its own. sample: one average precision over the cases. `peak_memory_bytes` None: too short to sample.
+    `job_warnings` (code -> count) are those of the run itself; they stand after those of the predictions.
+    """
+    if task not in {PIXEL, SAMPLE}:
+        raise ValueError(f"task is {task!r}, not {SAMPLE} or {PIXEL}")
+    readings = [case.reading for case in cases]
+    counts = warnings(readings) | dict(job_warnings or {})
+    return {
+        "task": task,
+        "ap": _or_none(_average_precision(readings)),
+        "distinct": len(_scores(readings)),
+        "cases": [_case(case) for case in cases],
+        "wall_s": wall_s,
+        "peak_memory_bytes": peak_memory_bytes,
+        "warnings": [{"code": code, "count": count} for code, count in counts.items()],
+        "evaluator_version": __version__,
+    }
+
+
+def report_lines(report: Report) -> list[str]:
+    """Write a report as plain text, for a terminal."""
+    memory = report["peak_memory_bytes"]
+    lines = [
+        f"average precision  {number(report['ap'])}",
+        f"run time           {report['wall_s']:.1f} s",
+        f"peak memory        {'too short to measure' if memory is None else f'{memory / 1e6:.0f} MB'}",
+        f"distinct scores    {report['distinct']}",
+    ]
+    lines += [_case_line(case, report["task"]) for case in report["cases"]]
+    lines += [warning_line(warning["code"], warning["count"]) for warning in report["warnings"]]
+    return lines
+
+
+def warnings(readings: Sequence[Reading]) -> dict[str, int]:
+    """Count the cases with each note, and all of them where every score is the same."""
+    counts = notes.totals(reading.notes for reading in readings)
+    read = any(reading.status is Status.OK for reading in readings)
+    if read and len(_scores(readings)) == 1:
+        counts[notes.CONSTANT] = len(readings)
+    return counts
+
+
+def warning_line(code: str, count: int) -> str:
+    """Write one warning with its sentence.
+
+    >>> warning_line("W-NAN", 2)
+    'W-NAN ×2: NaN counts 0'
+    """
+    sentence = notes.SENTENCES.get(code)
+    return f"{code} ×{count}: {sentence}" if sentence else f"{code} ×{count}"
+
+
+def number(value: float | None) -> str:
+    """Write a metric with six digits, or n/a where it is undefined."""
+    return "n/a" if value is None else f"{value:.6f}"
+
+
+def _case(case: ToyCase) -> Report:
+    """Give one case: its score in the sample task, its own average precision in the pixel task."""
+    reading = case.reading
+    found: Report = {"case": case.case, "label": reading.label}
+    if isinstance(reading, SampleReading):
+        found["score"] = reading.score
+    else:
+        found["ap"] = _or_none(voxels.average_precision(reading.sketch))
+    return {**found, "status": str(reading.status), "notes": dict(reading.notes)}
+
+
+def _case_line(case: Mapping[str, Any], task: str) -> str:
+    kind = "anomalous" if case["label"] else "normal"
+    found = f"score {number(case['score'])}" if task == SAMPLE else f"AP {number(case['ap'])}"
+    odd = ", ".join(f"{code} ×{count}" for code, count in case["notes"].items())
+    return f"{case['case']:<24} {kind:<9} {found}  {case['status']}  {odd}".rstrip()
+
+
+def _average_precision(readings: Iterable[Reading]) -> float:
+    """Score all cases together; those of one data set are of one task."""
+    readings = list(readings)
+    if any(isinstance(reading, PixelReading) for reading in readings):
+        return voxels.average_precision(Sketch.total(_sketches(readings)))
+    of_samples = [reading for reading in readings if isinstance(reading, SampleReading)]
+    return samples.average_precision(
+        [reading.score for reading in of_samples], [reading.label for reading in of_samples]
+    )
+
+
+def _scores(readings: Iterable[Reading]) -> set[float]:
+    """Give the different scores over all cases; of voxels, their half patterns."""
+    found: set[float] = set()
+    for reading in readings:
+        found |= {reading.score} if isinstance(reading, SampleReading) else set(reading.sketch.bins.tolist())
+    return found
+
+
+def _sketches(readings: Iterable[Reading]) -> list[Sketch]:
+    return [reading.sketch for reading in readings if isinstance(reading, PixelReading)]
+
+
+def _or_none(value: float) -> float | None:
+    """Give None for what is undefined: JSON has no NaN."""
+    return value if math.isfinite(value) else None
