@@ -1,0 +1,39 @@
+"""What one running server is made of: its settings and the parts that routes call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.db import Database
+from server.queue import Doorbell
+from server.settings import Settings
+from server.storage import Store
+from server.sweeper import Sweeper
+from server.web.changes import Changes
+from server.web.limiter import Limiter
+from server.web.rendering import Pages
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Lives as long as the process, on `app.state.site`."""
+
+    settings: Settings
+    signing_key: str
+    db: Database
+    store: Store
+    doorbell: Doorbell
+    sweeper: Sweeper
+    changes: Changes
+    pages: Pages
+    guesses: Limiter  # passwords tried for one account from one address
+    addresses: Limiter  # passwords tried from one address
+    registrations: Limiter  # from one address
+    clock: Clock
+
+    @property
+    def is_https(self) -> bool:
+        """Cookies then travel over https alone."""
+        return self.settings.public_url.startswith("https://")
