@@ -1,4 +1,4 @@
-"""`mood images`: a base where none can be pulled, and the reference submissions built on it."""
+"""`mood images`: the reference submissions, built on a base that is pulled, or made where none can be."""
 
 import os
 import shutil
@@ -8,9 +8,16 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import typer
+
+from cli.console import complain
 from reference_submissions import context, wheels
+from reference_submissions.pca import train
+from toy_cases.build import write_training
+from worker.runners.base import EngineFault
 from worker.runners.docker import Engine
 
+app = typer.Typer()
 Say = Callable[[str], None]
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 LOCAL_BASE = ("mood-base", "bookworm")
@@ -22,8 +29,42 @@ DEAD_WEIGHT = (
 )  # fmt: skip
 
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CACHE = Path("var")  # of the folder in which the command is called, as the demo's
+
+
 class NoBaseError(Exception):
     """There is no base image and none can be made here."""
+
+
+@app.command()
+def images(
+    names: list[str] = typer.Argument(None, help="which; all if none is named"),
+    base: str | None = typer.Option(None, help="the image to build on; needs `python` 3 with pip"),
+    training: Path | None = typer.Option(
+        None, help="normal volumes, one folder a data set; phantoms are drawn where it is not given"
+    ),
+    count: int = typer.Option(40, min=8, help="how many phantoms to draw for each data set"),
+) -> None:
+    """Build the reference submissions as images of this machine's Docker engine."""
+    wanted = names or list(context.METHODS)
+    for name in wanted:
+        if name not in context.METHODS:
+            complain(f"no reference submission {name!r}; there are {', '.join(context.METHODS)}")
+    with tempfile.TemporaryDirectory(prefix="mood-images-") as folder:
+        work = Path(folder)
+        if training is None:
+            training = work / "training"
+            if "pca" in wanted:
+                write_training(training, count=count)
+        try:
+            built = build_reference_images(
+                Engine(), wanted, training=training, work=work / "build", say=typer.echo, base=base
+            )
+        except (NoBaseError, wheels.WheelsNotFoundError, EngineFault, ValueError) as error:
+            complain(str(error))
+    for name, image in built.items():
+        typer.echo(f"{tag_of(name)}  {image}")
 
 
 def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE) -> str:
@@ -47,9 +88,6 @@ def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE
     return local
 
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
 def _make_rootfs(into: Path) -> None:
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise NoBaseError(
@@ -65,7 +103,17 @@ def _make_rootfs(into: Path) -> None:
             shutil.rmtree(root / part, ignore_errors=True)
             (root / part).mkdir()
         packed = Path(work) / "root.tar"
-        _call("tar", "--create", "--numeric-owner", "--one-file-system", "--file", str(packed), "--directory", str(root), ".")
+        _call(
+            "tar",
+            "--create",
+            "--numeric-owner",
+            "--one-file-system",
+            "--file",
+            str(packed),
+            "--directory",
+            str(root),
+            ".",
+        )
         packed.rename(into)
 
 
@@ -76,13 +124,14 @@ def _call(*command: str) -> None:
 
 
 def build_reference_images(
-    engine: Engine, names: Iterable[str], *, base: str, training: Path, work: Path, say: Say
+    engine: Engine, names: Iterable[str], *, training: Path, work: Path, say: Say, base: str | None = None
 ) -> dict[str, str]:
-    """Build reference submissions on a base, without a network; gives name -> image ID.
+    """Build reference submissions on a base (`base_image` where none is named); gives name -> image ID.
 
     `training/<dataset>/*.nii.gz` are the normal volumes that methods are fitted to; `work` is a new folder
     for wheels and contexts, the caller's to remove. Raises what `wheels`, the fits and the engine raise.
     """
+    base = base or base_image(engine, cache=CACHE, say=say)
     platform = wheels.Platform.parse(engine.output_of(base, wheels.PROBE))
     say(f"fetching wheels for Python {platform.python} on {platform.machine}")
     wheels.download(platform, work / "wheels")
@@ -91,12 +140,11 @@ def build_reference_images(
     try:
         for name in names:
             folder = context.prepare(name, work / name, wheels=work / "wheels")
-            if name in FITS:
-                say(f"fitting {name}")
-                FITS[name](training, folder / "workspace")
+            if name == "pca":
+                fit_pca(training, folder / "workspace", say=say)
             say(f"building {name}")
             built[name] = engine.build(
-                folder, tag=f"mood-reference-{name.replace('_', '-')}:latest",
+                folder, tag=tag_of(name),
                 buildargs={"BASE": base, "BUILD_ID": build},
             )  # fmt: skip
     finally:
@@ -104,4 +152,13 @@ def build_reference_images(
     return built
 
 
-FITS: dict[str, Callable[[Path, Path], None]] = {}
+def fit_pca(training: Path, workspace: Path, *, say: Say) -> None:
+    """Write the weights of each data set that has training volumes."""
+    for folder in sorted(path for path in training.iterdir() if path.is_dir()):
+        say(f"fitting PCA to {folder.name}")
+        train.fit(folder).write(workspace / f"{folder.name}.npz")
+
+
+def tag_of(name: str) -> str:
+    """Name the image of a reference submission."""
+    return f"mood-reference-{name.replace('_', '-')}:latest"

@@ -55,7 +55,7 @@ def main(model_of: Callable[[Call], Model], arguments: list[str] | None = None) 
 
 def read(path: Path) -> tuple[Any, Array]:
     """Give a scan's image, for its header, and its voxels."""
-    image = nib.load(path)
+    image = nib.Nifti1Image.from_filename(path)
     return image, np.asarray(image.dataobj, dtype=np.float32)
 
 

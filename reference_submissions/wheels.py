@@ -12,8 +12,7 @@ OLDEST_GLIBC_MINOR = 17  # manylinux2014; wheels for older ones have died out
 PROBE = (
     "python",
     "-c",
-    "import platform, sys;"
-    "print('python', *sys.version_info[:2], platform.machine(), platform.libc_ver()[1] or 'no-glibc')",
+    "import platform as p, sys; print('python', *sys.version_info[:2], p.machine(), p.libc_ver()[1] or 'none')",
 )
 
 

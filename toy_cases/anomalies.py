@@ -14,7 +14,7 @@ from scipy import ndimage
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 VISIBLE = np.float32(0.02)  # a smaller change of intensity is none
-RADIUS = (0.06, 0.15)  # of the side; the published text leaves size and place open
+RADIUS = (0.07, 0.17)  # of the side; the published text leaves size and place open
 INSIDE = 0.9  # share of a sphere that must lie in the body
 MAX_DRAWS = 1000
 BODY_GRID = 64  # the body is looked for on a grid of at most this side

@@ -190,6 +190,17 @@ def build_challenge(
     )
 
 
+def write_training(
+    folder: Path, *, sizes: Mapping[str, int] = MappingProxyType(SIZES), count: int, seed: int = 0
+) -> None:
+    """Write normal phantoms alone, to `folder/<dataset>`."""
+    for number, (dataset, size) in enumerate(sizes.items()):
+        scans = PhantomScans(dataset, size, (seed, number, 3))
+        names = _names(count, np.random.default_rng([seed, number, 4]))
+        for base, name in enumerate(names):
+            write_volume(_inside(folder / dataset, name), scans.volume(base), scans.affine(base))
+
+
 def _verify_counts(n_test_normal: int, n_test_local: int, sizes: Mapping[str, int]) -> None:
     if n_test_normal < 1 or n_test_local < 1:
         raise ValueError(f"{n_test_normal} normal and {n_test_local} local test cases: AP needs at least one of each")
@@ -265,7 +276,7 @@ class _Writer:
         if plan.part == "training":
             write_volume(_inside(self.folder / "training" / self.dataset, plan.name), volume, affine)
             return None
-        row = {
+        row: dict[str, object] = {
             "case": plan.name, "dataset": self.dataset, "split": plan.part, "scope": plan.scope,
             "origin": "artificial" if plan.scope != "normal" else "", "base": self.scans.name(plan.base),
         }  # fmt: skip

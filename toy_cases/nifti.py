@@ -23,4 +23,4 @@ def write_volume(path: Path, volume: npt.NDArray[np.generic], affine: npt.NDArra
 
 def read_volume(path: Path) -> npt.NDArray[np.float32]:
     """Read a volume written by `write_volume`."""
-    return np.asarray(nib.load(path).dataobj, dtype=np.float32)
+    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)

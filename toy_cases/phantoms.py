@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+Drawn = npt.NDArray[np.floating]  # between two steps numpy may widen it
 Draw = Callable[["Grid"], Array]
 SLAB_VOXELS = 2**21  # evaluated at a time
 
@@ -92,12 +93,12 @@ def _render(size: int, draw: Draw, rng: np.random.Generator, *, noise: float) ->
     return volume
 
 
-def _soft(depth: Array, width: float) -> Array:
+def _soft(depth: Drawn, width: float) -> Array:
     """0 outside, 1 inside, a smooth step of `width` between."""
     return np.asarray(1 / (1 + np.exp(-np.clip(depth / np.float32(width), -30, 30))), dtype=np.float32)
 
 
-def _paint(canvas: Array, value: float | Array, cover: Array) -> Array:
+def _paint(canvas: Array, value: float | Drawn, cover: Array) -> Array:
     """Lay `value` over the canvas where `cover` says."""
     return np.asarray(canvas + (value - canvas) * cover, dtype=np.float32)
 
@@ -140,13 +141,13 @@ class Pose:
         return x, y, z
 
 
-def _ball(x: Array, y: Array, z: Array, at: tuple[float, float, float], radii: tuple[float, float, float]) -> Array:
+def _ball(x: Drawn, y: Drawn, z: Drawn, at: tuple[float, float, float], radii: tuple[float, float, float]) -> Array:
     """About the depth below an ellipsoid's surface (negative outside)."""
     r = np.sqrt(((x - at[0]) / radii[0]) ** 2 + ((y - at[1]) / radii[1]) ** 2 + ((z - at[2]) / radii[2]) ** 2)
     return np.asarray((1 - r) * min(radii), dtype=np.float32)
 
 
-def _tube(x: Array, y: Array, at: tuple[float, float], radii: tuple[float, float]) -> Array:
+def _tube(x: Drawn, y: Drawn, at: tuple[float, float], radii: tuple[float, float]) -> Array:
     """About the depth below an elliptic cylinder's surface, along z."""
     r = np.sqrt(((x - at[0]) / radii[0]) ** 2 + ((y - at[1]) / radii[1]) ** 2)
     return np.asarray((1 - r) * min(radii), dtype=np.float32)
@@ -267,7 +268,7 @@ def _abdomen(rng: np.random.Generator) -> Draw:
         left_lobe = _ball(x, y, z, (0.0, 0.20, 0.52), (0.38, 0.24, 0.26))
         hepar = np.minimum(np.maximum(lobe, left_lobe) + rough, cavity - 0.008)
         vessels = np.exp(-((fine.at(grid) / 0.16) ** 2)) * np.exp(-((lumen / 0.35) ** 2))
-        organs.append((hepar, liver + 0.035 * vessels * (hepar > 0.06)))
+        organs.append((hepar, liver + 0.035 * vessels * _soft(hepar - 0.06, 0.01)))
         organs.append(
             (np.minimum(_ball(x, y, z, (-0.50, -0.16, 0.45), (0.17, 0.24, 0.27)) + rough, cavity - 0.008), spleen)
         )

@@ -84,6 +84,8 @@ def _canonical(path: Path) -> tuple[Array, npt.NDArray[np.float64]]:
         image = nib.load(path)
     except (ImageFileError, OSError, EOFError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as NIfTI: {error}") from error
+    if not isinstance(image, nib.Nifti1Image):
+        raise ValueError(f"{path}: is {type(image).__name__}, not NIfTI")  # noqa: TRY004  theirs, not a wrong call
     shape = tuple(side for side in image.shape if side > 1)
     if len(shape) != 3 or min(shape) < SMALLEST_SIDE:  # noqa: PLR2004  a volume
         raise ValueError(f"{path}: shape {image.shape} is not one 3D volume")

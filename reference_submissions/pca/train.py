@@ -8,7 +8,7 @@ import numpy as np
 from reference_submissions.kit import Array, scans
 from reference_submissions.pca.workspace.predict import Weights, left_over, norm, normalised
 
-SIDE = 32  # of the coarse grid; a sphere of the toy cases is some 4 to 10 of its voxels across
+SIDE = 24  # of the coarse grid: a sphere of the toy cases is some 3 to 8 of its voxels across
 EXPLAINED = 0.90  # of the variance; components past that are mostly one scan's own noise
 HELD_OUT = 4  # every fourth scan calibrates instead of teaching
 SPREAD_FLOOR = 0.10  # standard deviations: nothing is so constant that any change there is a wonder
@@ -18,13 +18,14 @@ FEWEST = 4  # scans
 
 def fit(folder: Path, *, side: int = SIDE) -> Weights:
     """Learn from the `.nii.gz` files of a folder. Raises ValueError where there are too few of them."""
-    return fit_scans(np.stack([normalised(scan, side) for scan in scans(folder)] or [np.empty(0)]), folder)
+    coarse = [normalised(scan, side) for scan in scans(folder)]
+    if len(coarse) < FEWEST:
+        raise ValueError(f"{folder}: {len(coarse)} training scans (*.nii.gz), {FEWEST} at least are needed")
+    return fit_scans(np.stack(coarse))
 
 
-def fit_scans(coarse: Array, source: object) -> Weights:
-    """Learn from normalised scans (n, g, g, g); `source` names them in an error."""
-    if len(coarse) < FEWEST or coarse.ndim != 4:  # noqa: PLR2004  scans × 3D
-        raise ValueError(f"{source}: fewer than {FEWEST} training scans (*.nii.gz)")
+def fit_scans(coarse: Array) -> Weights:
+    """Learn from normalised scans (n, g, g, g), FEWEST at least."""
     held_out = np.arange(len(coarse)) % HELD_OUT == HELD_OUT - 1
     taught, unseen = coarse[~held_out], coarse[held_out]
     mean = taught.mean(axis=0)

@@ -1,8 +1,9 @@
 """PCA residual: what a scan has that no combination of normal scans shows.
 
 A scan is averaged down to a coarse grid, normalised over its body, z-transformed voxel by voxel, and
-projected on the principal components of normal scans. What is left over, in units of what is usually left
-over at that place, is the anomaly. Weights come from `train.py`.
+projected on the principal components of normal scans. What is left over is smoothed, since an anomaly keeps
+its sign over some distance and the chance of anatomy does not, and taken in units of what is usually left
+over at that place. Weights come from `train.py`.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ import numpy.typing as npt
 from reference_submissions.kit import Array, Call, Model, main
 
 BODY = 0.01  # darker voxels are background
+SMOOTHING = 1.0  # coarse voxels, standard deviation
+# The plain norm (2) drowns a small sphere in the sum over a whole body; a maximum would hang on one voxel.
+NORM_ORDER = 8
+HALFWAY = 4.0  # this many times the usual scores 0.5: normal voxels stay low and no sphere saturates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +71,15 @@ def residual(weights: Weights, coarse: Array) -> Array:
 
 
 def left_over(mean: Array, spread: Array, components: Array, coarse: Array) -> Array:
-    """Project and subtract, in z-scores. (g, g, g)."""
+    """Project, subtract and smooth, in z-scores. (g, g, g)."""
     z = ((coarse - mean) / spread).ravel()
-    return np.asarray(z - components.T @ (components @ z), dtype=np.float32).reshape(coarse.shape)
+    left = (z - components.T @ (components @ z)).reshape(coarse.shape)
+    return along_axes(left, [smoothing(length) for length in coarse.shape])
 
 
 def norm(left: Array) -> float:
-    """Root mean square over the grid."""
-    return float(np.sqrt(np.mean(np.square(left, dtype=np.float64))))
+    """The mean over the grid of its values to the power NORM_ORDER, and that root of it."""
+    return float(np.mean(np.abs(left, dtype=np.float64) ** NORM_ORDER) ** (1 / NORM_ORDER))
 
 
 def squashed(value: Array | float, one_half: float) -> Array | float:
@@ -95,6 +101,13 @@ def interpolation(side: int, length: int) -> npt.NDArray[np.float32]:
     return np.asarray(np.maximum(1 - np.abs(place[:, None] - np.arange(side)), 0), dtype=np.float32)
 
 
+def smoothing(side: int) -> npt.NDArray[np.float32]:
+    """Weights (side, side) of a Gaussian; each row sums to 1, at the borders too."""
+    place = np.arange(side)
+    weights = np.exp(-0.5 * ((place[:, None] - place) / SMOOTHING) ** 2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
 def along_axes(volume: Array, matrices: list[npt.NDArray[np.float32]]) -> Array:
     """Apply one matrix (new, old) along each axis."""
     for axis, matrix in enumerate(matrices):
@@ -104,7 +117,7 @@ def along_axes(volume: Array, matrices: list[npt.NDArray[np.float32]]) -> Array:
 
 def scorer(weights: Weights, task: str) -> Model:
     """A scan's score, or its map."""
-    side = weights.mean.shape[0]
+    side = int(weights.mean.shape[0])
 
     def of_scan(scan: Array) -> float:
         return float(squashed(norm(residual(weights, normalised(scan, side))), weights.usual_norm))
@@ -112,8 +125,7 @@ def scorer(weights: Weights, task: str) -> Model:
     def of_voxels(scan: Array) -> Array:
         size = np.abs(residual(weights, normalised(scan, side)))
         fine = along_axes(size, [interpolation(side, length) for length in scan.shape])
-        # Four times the usual is halfway: the bulk of normal voxels stays low, and no sphere saturates.
-        return np.asarray(squashed(fine, 4.0), dtype=np.float32)
+        return np.asarray(squashed(fine, HALFWAY), dtype=np.float32)
 
     return of_scan if task == "sample" else of_voxels
 
