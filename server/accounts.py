@@ -153,9 +153,7 @@ def add_host(s: Session, name: str, now: datetime) -> str:
 
 def host_for_token(s: Session, token: str, now: datetime) -> Host | None:  # noqa: ARG001  the same shape as its siblings
     """Whose token is it? None: unknown or revoked."""
-    return s.scalar(
-        select(Host).where(Host.secret_sha256 == secret_sha256(token), Host.revoked_at.is_(None))
-    )
+    return s.scalar(select(Host).where(Host.secret_sha256 == secret_sha256(token), Host.revoked_at.is_(None)))
 
 
 def revoke_host(s: Session, name: str, now: datetime) -> None:

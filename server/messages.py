@@ -21,8 +21,7 @@ FAILURES: dict[FailureCode, str] = {
         "Load one case at a time, or use a smaller model."
     ),
     _F.OUTPUT_FULL: (
-        "The container filled its output folder. Write one prediction for each case to /mnt/pred "
-        "and nothing else."
+        "The container filled its output folder. Write one prediction for each case to /mnt/pred and nothing else."
     ),
     _F.NO_PREDICTION: (
         "The container ended without one prediction that can be read. Write predictions to the second "
@@ -131,3 +130,9 @@ def warning(code: WarningCode, count: int) -> str:
     """One sentence with its count."""
     one, several = WARNINGS[code]
     return one if count == 1 else several.format(count=count)
+
+
+def hidden_warning(code: WarningCode, at_most: int) -> str:
+    """One sentence about hidden cases, whose number is rounded up."""
+    _, several = WARNINGS[code]
+    return f"On the hidden cases, up to this many: {several.format(count=at_most)}"

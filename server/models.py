@@ -103,9 +103,7 @@ class Named(Base):
 
     __abstract__ = True
 
-    id: Mapped[str] = mapped_column(
-        String(ID_LETTERS), primary_key=True, default=random_word, sort_order=-1
-    )
+    id: Mapped[str] = mapped_column(String(ID_LETTERS), primary_key=True, default=random_word, sort_order=-1)
 
 
 class Team(Named):
@@ -250,17 +248,13 @@ class Submission(Named):
     challenge_id: Mapped[str] = mapped_column(ForeignKey("challenge.id"))
     task: Mapped[Task] = mapped_column(words(Task))
     queue: Mapped[Queue] = mapped_column(words(Queue))
-    status: Mapped[SubmissionStatus] = mapped_column(
-        words(SubmissionStatus), default=SubmissionStatus.CHECKING
-    )
+    status: Mapped[SubmissionStatus] = mapped_column(words(SubmissionStatus), default=SubmissionStatus.CHECKING)
     changed_at: Mapped[datetime]  # when it came into this status
     received_at: Mapped[datetime]  # the instant its upload was complete
     charged: Mapped[bool]  # uses one of the team's tries
     archive_sha256: Mapped[str] = mapped_column(String(64), index=True)  # as uploaded
     archive_bytes: Mapped[int] = mapped_column(BigInteger)
-    image_id: Mapped[str | None] = mapped_column(
-        ForeignKey("image.id"), index=True
-    )  # None until it is checked
+    image_id: Mapped[str | None] = mapped_column(ForeignKey("image.id"), index=True)  # None until it is checked
     checker_until: Mapped[datetime | None]  # somebody is at the archive check until then
     failure_code: Mapped[FailureCode | None] = mapped_column(words(FailureCode))
     failure_detail: Mapped[str | None] = mapped_column(Text)

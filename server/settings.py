@@ -30,9 +30,7 @@ class Settings(BaseSettings):
         default_factory=lambda given: f"http://{given['host']}:{given['port']}",
         description="how browsers reach the server; empty: http://host:port",
     )
-    secret: SecretStr | None = Field(
-        default=None, description="signs forms; empty: generated once into home/secret"
-    )
+    secret: SecretStr | None = Field(default=None, description="signs forms; empty: generated once into home/secret")
     sweep_every_s: float = Field(default=2.0, gt=0, description="seconds between two sweeps")
 
     @property

@@ -1,0 +1,146 @@
+"""The leaderboard of a task: which submissions count, their ranking, and whether it is published."""
+
+import csv as csv_format
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from evaluator import ranking
+from server.models import Account, Board, Challenge, Job, Submission
+from server.protocol import Queue, SubmissionStatus, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardRow:
+    """One team."""
+
+    rank: int
+    team: str  # or "Anonymous 1"
+    values: Mapping[str, float]  # data set -> average precision
+    ranks: Mapping[str, int]  # data set -> rank on it
+    mean_rank: float
+    submission: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardView:
+    """The leaderboard of a task, ordered by rank and then name."""
+
+    task: Task
+    datasets: tuple[str, ...]
+    rows: tuple[BoardRow, ...]
+    as_of: datetime | None  # the last score in it
+    evaluator_versions: tuple[str, ...]
+    published: bool
+
+
+def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
+    """Rank each team's valid submission that was received last."""
+    counting = valid_submissions(s, challenge, task)
+    names = shown_names(counting)
+    datasets = tuple(dataset.name for dataset in challenge.datasets)
+    scores = [job.score for one in counting for job in one.jobs if job.score is not None]
+    values = {
+        name: {
+            names[one.team_id]: job.score.value
+            for one in counting
+            for job in one.jobs
+            if job.dataset.name == name and job.score is not None
+        }
+        for name in datasets
+    }
+    return BoardView(
+        task=task,
+        datasets=datasets,
+        rows=rows(counting, names, values),
+        as_of=max((score.computed_at for score in scores), default=None),
+        evaluator_versions=tuple(sorted({score.evaluator_version for score in scores})),
+        published=is_published(s, challenge, task),
+    )
+
+
+def valid_submissions(s: Session, challenge: Challenge, task: Task) -> list[Submission]:
+    """The last received of each team's submissions that are scored on all data sets."""
+    jobs = selectinload(Submission.jobs)
+    latest: dict[str, Submission] = {}
+    for one in s.scalars(
+        select(Submission)
+        .where(
+            Submission.challenge_id == challenge.id,
+            Submission.task == task,
+            Submission.queue == Queue.FINAL,
+            Submission.status == SubmissionStatus.SCORED,
+        )
+        .order_by(Submission.received_at, Submission.id)
+        .options(selectinload(Submission.team), jobs.selectinload(Job.dataset), jobs.selectinload(Job.score))
+    ):
+        latest[one.team_id] = one
+    return list(latest.values())
+
+
+def shown_names(counting: list[Submission]) -> dict[str, str]:
+    """Team id -> name; teams without a public name are numbered by when they registered."""
+    taken = {one.team.name for one in counting if not one.team.anonymous}
+    unnamed = sorted((one.team for one in counting if one.team.anonymous), key=lambda t: (t.created_at, t.id))
+    free = (f"Anonymous {number}" for number in range(1, len(unnamed) + len(taken) + 1))
+    pseudonyms = (name for name in free if name not in taken)
+    return {one.team_id: one.team.name for one in counting if not one.team.anonymous} | {
+        team.id: next(pseudonyms) for team in unnamed
+    }
+
+
+def rows(
+    counting: list[Submission], names: Mapping[str, str], values: Mapping[str, Mapping[str, float]]
+) -> tuple[BoardRow, ...]:
+    """One row a team, ordered by rank and then name."""
+    if not counting:
+        return ()
+    ranked = ranking.rank(values)
+    by_name = {names[one.team_id]: one for one in counting}
+    places = {(name, place.team): place for name, found in ranked.datasets.items() for place in found}
+    return tuple(
+        BoardRow(
+            rank=place.rank,
+            team=place.team,
+            values={name: places[name, place.team].value for name in values},
+            ranks={name: places[name, place.team].rank for name in values},
+            mean_rank=place.mean_rank,
+            submission=by_name[place.team].id,
+            received_at=by_name[place.team].received_at,
+        )
+        for place in ranked.consensus
+    )
+
+
+def is_published(s: Session, challenge: Challenge, task: Task) -> bool:
+    """May everybody see it?"""
+    found = s.scalar(select(Board.published).where(Board.challenge_id == challenge.id, Board.task == task))
+    return bool(found)
+
+
+def publish(s: Session, challenge: Challenge, task: Task, published: bool, account: Account, now: datetime) -> None:
+    """Show it to everybody, or take it back; who did it and when is kept."""
+    row = s.scalar(select(Board).where(Board.challenge_id == challenge.id, Board.task == task))
+    if row is None:
+        row = Board(challenge_id=challenge.id, task=task)
+        s.add(row)
+    row.published = published
+    row.changed_at = now
+    row.changed_by = account.id
+    s.flush()
+
+
+def csv(view: BoardView) -> str:
+    """The values in challengeR's columns: task (the data set), alg_name, value, case (the task)."""
+    out = io.StringIO()
+    writer = csv_format.writer(out, lineterminator="\n")
+    writer.writerow(["task", "alg_name", "value", "case"])
+    for name in view.datasets:
+        for row in view.rows:
+            writer.writerow([name, row.team, repr(row.values[name]), view.task])
+    return out.getvalue()
