@@ -1,0 +1,6 @@
+#!/bin/bash
+
+input_dir=$1
+output_dir=$2
+
+python /workspace/pred_simple.py -i "$input_dir" -o "$output_dir" -mode sample
