@@ -50,7 +50,7 @@ def add_user(
 def authenticate(s: Session, *, email: str, password: str) -> Account | None:
     """Give the account, or None. An unknown address takes as long as a wrong password."""
     account = s.scalar(select(Account).where(Account.email == email.strip().lower()))
-    return account if password_is(password, account and account.password_hash) else None
+    return account if password_is(password, account.password_hash if account else None) else None
 
 
 def log_in(s: Session, account: Account, now: datetime) -> str:

@@ -35,6 +35,7 @@ from server.tars import (
     TooMuch,
     exactly,
     inflated,
+    is_tar,
     members,
 )
 
@@ -46,8 +47,6 @@ LAYERS_MAX = 512  # engines take 127
 MEMORY_MAX = 2 * 2**30  # bytes of address space of the child
 CPU_MAX_S = 3600
 BEAT_S = 30.0  # how often the parent says that the child is at it
-MAGIC_AT = 257  # of "ustar" in a tar header
-WRONG_SIDE = -2  # exit codes below zero are signals
 
 HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -158,12 +157,10 @@ class Seen:
 def check(path: Path, wanted: Wanted) -> Facts | Refusal:
     """Read the archive once and say what it is. Does not raise for anything in it."""
     size = path.stat().st_size
+    if size > wanted.max_archive_bytes:
+        message = f"the archive has {size} bytes, the challenge allows {wanted.max_archive_bytes}"
+        return Refusal(code=FailureCode.ARCHIVE_SIZE, message=message)
     try:
-        if size > wanted.max_archive_bytes:
-            raise Bad(
-                FailureCode.ARCHIVE_SIZE,
-                f"the archive has {size} bytes, the challenge allows {wanted.max_archive_bytes}",
-            )
         with path.open("rb", buffering=0) as file:
             seen = read_archive(file, wanted)
         return judge(seen, wanted)
@@ -184,12 +181,15 @@ def read_archive(file: Source, wanted: Wanted) -> Seen:
         if seen.read_bytes > 2 * wanted.max_unpacked_bytes + JSON_TOTAL_MAX:
             raise TooMuch(f"the archive inflates to more than the {wanted.max_unpacked_bytes} bytes allowed")
 
-    for number, (member, content) in enumerate(members(Tapped(inflated(file), count))):
+    stream = Tapped(inflated(file), count)
+    for number, (member, content) in enumerate(members(stream)):
         if number >= MEMBERS_MAX:
             raise Bad(FailureCode.ARCHIVE_FORMAT, f"the archive holds more than {MEMBERS_MAX} files")
         if number == 0 and not member.name:
             raise Damaged("the archive's first entry has no name")
         read_member(seen, member, content, wanted, count)
+    while stream.read(CHUNK):  # to its end: a damaged gzip stream says so there
+        pass
     return seen
 
 
@@ -232,7 +232,7 @@ def read_file(seen: Seen, content: Content, wanted: Wanted, count: Callable[[byt
     found = Contained(sha256="", zstd=first.startswith(ZSTD_MAGIC))
     if first[:1] in (b"{", b"["):
         found.small = small(seen, source)
-    elif first[MAGIC_AT : MAGIC_AT + 5] == b"ustar" or (first and not any(first)):
+    elif is_tar(first):
         found.layer = Layer()
         found.unpacked_bytes = read_layer(seen, found.layer, source, wanted)
     while source.read(CHUNK):

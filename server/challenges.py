@@ -1,28 +1,30 @@
 """Challenges: what challenge.yaml may say, loading a folder, phases, the cases of a data set."""
 
 import hashlib
-import json
 import zipfile
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, cast
+from typing import Annotated, BinaryIO, Literal, cast
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from evaluator import dataset
+from evaluator.dataset import Case, DatasetError, Manifest
 from server.db import Database
 from server.errors import Conflict, Invalid, NotFound
 from server.models import Challenge, Dataset, Submission
 from server.protocol import ContainerUser, Limits, Stage, SubmissionStatus, Task
-from server.storage import Store
+from server.storage import Incoming, Store
 
 Phase = Literal["before", "open", "closed"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]  # it stands in addresses and file names
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]  # it stands in the entry script's name
 
-SPLITS = {Stage.TOY: "toy", Stage.HIDDEN: "test"}
+SPLITS = {Stage.TOY: dataset.TOY, Stage.HIDDEN: dataset.TEST}
 
 
 class DatasetEntry(BaseModel):
@@ -88,21 +90,22 @@ def load(db: Database, store: Store, folder: Path, now: datetime) -> str:
     does not fit together, Conflict where scores would no longer compare.
     """
     read = read_folder(folder)
-    manifest_bytes, deal_bytes = read_bytes(folder / "manifest.json"), read_bytes(folder / "deal.json")
-    manifest, deal = json.loads(manifest_bytes), json.loads(deal_bytes)
-    check_folder(folder, read, manifest, deal, deal_sha256=hashlib.sha256(deal_bytes).hexdigest())
+    try:
+        manifest = Manifest.read(folder)
+        manifest_sha256 = dataset.manifest_sha256(folder)
+    except DatasetError as error:
+        raise Invalid(f"{folder}: {error}") from error
+    check_manifest(folder, read, manifest)
     toy_sha256 = store_toy_cases(store, folder, read, manifest)
     with db.write() as s:
-        write_challenge(
-            s,
-            read,
-            manifest,
-            deal,
-            manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest(),
-            deal_sha256=hashlib.sha256(deal_bytes).hexdigest(),
-            toy_sha256=toy_sha256,
-            now=now,
-        )
+        row = challenge_to_write(s, read, manifest_sha256)
+        row.title = read.title
+        row.settings = read.model_dump(mode="json")
+        row.manifest_sha256 = manifest_sha256
+        row.deal_sha256 = hashlib.sha256(manifest.deals.to_bytes()).hexdigest()
+        row.toy_sha256 = toy_sha256
+        row.loaded_at = now
+        row.datasets = datasets_of(row, read, manifest)
     return read.slug
 
 
@@ -134,14 +137,13 @@ def toy_archive(challenge: Challenge) -> str:
     return challenge.toy_sha256
 
 
-def case_shapes(dataset: Dataset, stage: Stage, task: Task) -> dict[str, tuple[int, ...]]:
-    """Cases of the task that a container start of this stage sees, with their shapes."""
-    return {case["name"]: tuple(case["shape"]) for case in dataset.cases[SPLITS[stage]] if task in case["tasks"]}
-
-
-def case_names(dataset: Dataset, stage: Stage, task: Task) -> list[str]:
-    """Cases of the task that a container start of this stage sees."""
-    return sorted(case_shapes(dataset, stage, task))
+def cases(row: Dataset, stage: Stage, task: Task) -> tuple[Case, ...]:
+    """Cases of the task that a container start of this stage sees, ordered by name."""
+    every = (
+        Case(**{**found, "shape": tuple(found["shape"]), "tasks": tuple(found["tasks"])})
+        for found in row.cases[SPLITS[stage]]
+    )
+    return tuple(case for case in every if task in case.tasks)
 
 
 def script_names(names: list[str], task: Task) -> list[str]:
@@ -149,49 +151,48 @@ def script_names(names: list[str], task: Task) -> list[str]:
     return [f"run_{task}_{name}.sh" for name in names]
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of the folder. Raises Invalid where it is missing."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise Invalid(f"{path} is missing: `mood challenge init` writes it") from error
-
-
-def check_folder(
-    folder: Path, read: ChallengeFile, manifest: dict[str, Any], deal: dict[str, Any], *, deal_sha256: str
-) -> None:
+def check_manifest(folder: Path, read: ChallengeFile, manifest: Manifest) -> None:
     """Do manifest, deals and challenge.yaml speak of the same cases? Raises Invalid."""
-    if manifest["deal_sha256"] != deal_sha256:
-        raise Invalid(f"{folder / 'deal.json'} is not the one that manifest.json names")
     for entry in read.datasets:
-        if entry.name not in manifest["datasets"] or entry.name not in deal["datasets"]:
-            raise Invalid(f"{folder}: data set {entry.name} is not in manifest.json and deal.json")
-        cases = manifest["datasets"][entry.name]["cases"]
-        pixel = sorted(case["name"] for case in cases["test"] if Task.PIXEL in case["tasks"])
-        for name, batches in deal["datasets"][entry.name].items():
+        if entry.name not in manifest.datasets or entry.name not in manifest.deals.datasets:
+            raise Invalid(
+                f"{folder}: data set {entry.name} is not in manifest.json and deal.json: `mood challenge init`"
+            )
+        pixel = [case.name for case in manifest.cases(entry.name, dataset.TEST, Task.PIXEL)]
+        deals = manifest.deals.datasets[entry.name]
+        for name, batches in (("official", deals.official), ("validation", deals.validation)):
             if sorted(case for batch in batches for case in batch) != pixel:
                 raise Invalid(f"{folder}: {entry.name}'s {name} deal does not hold each pixel case once")
 
 
-def store_toy_cases(store: Store, folder: Path, read: ChallengeFile, manifest: dict[str, Any]) -> str:
+def store_toy_cases(store: Store, folder: Path, read: ChallengeFile, manifest: Manifest) -> str:
     """Zip toy cases and labels of all data sets, the same bytes for the same cases; gives its sha256."""
     with store.receive() as incoming:
         with zipfile.ZipFile(cast("BinaryIO", Forward(incoming)), "w", zipfile.ZIP_STORED) as archive:
             for entry in read.datasets:
-                files = manifest["datasets"][entry.name]["files"]
+                files = manifest.datasets[entry.name].files
                 for name in sorted(files):
                     if name.startswith(("toy/", "toy_label/")):
-                        content = read_bytes(folder / entry.name / name)
-                        if hashlib.sha256(content).hexdigest() != files[name]["sha256"]:
-                            raise Invalid(f"{folder / entry.name / name} is not what manifest.json says")
+                        content = toy_file(folder / entry.name / name, files[name].sha256)
                         archive.writestr(zipfile.ZipInfo(f"{entry.name}/{name}"), content)
         return incoming.commit()
+
+
+def toy_file(path: Path, sha256: str) -> bytes:
+    """Read a toy case or label. Raises Invalid where it is not what the manifest says."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Invalid(f"{path} is missing") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Invalid(f"{path} is not what manifest.json says: `mood challenge check` compares all files")
+    return content
 
 
 class Forward:
     """A file that can only be written to its end, as zipfile wants it."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Incoming) -> None:
         self._target = target
 
     def write(self, data: bytes) -> int:
@@ -203,44 +204,36 @@ class Forward:
         """Nothing waits here."""
 
 
-def write_challenge(
-    s: Session,
-    read: ChallengeFile,
-    manifest: dict[str, Any],
-    deal: dict[str, Any],
-    *,
-    manifest_sha256: str,
-    deal_sha256: str,
-    toy_sha256: str,
-    now: datetime,
-) -> None:
-    """Add it, or change what is there. Raises Conflict where scores would no longer compare."""
+def challenge_to_write(s: Session, read: ChallengeFile, manifest_sha256: str) -> Challenge:
+    """A new row, or the one that is there. Raises Conflict where scores would no longer compare."""
     row = s.scalar(select(Challenge).where(Challenge.slug == read.slug))
-    names = [entry.name for entry in read.datasets]
     if row is None:
         row = Challenge(slug=read.slug)
         s.add(row)
-    elif (row.manifest_sha256 != manifest_sha256 and used(s, row, SubmissionStatus.SCORED)) or (
-        [d.name for d in row.datasets] != names and used(s, row)
-    ):
+        return row
+    other_data = row.manifest_sha256 != manifest_sha256 and used(s, row, SubmissionStatus.SCORED)
+    other_sets = [d.name for d in row.datasets] != [entry.name for entry in read.datasets] and used(s, row)
+    if other_data or other_sets:
         raise Conflict(
             f"challenge {read.slug} has submissions on other data, which would no longer compare: "
             "load the new data under a new slug"
         )
-    row.title = read.title
-    row.settings = read.model_dump(mode="json")
-    row.manifest_sha256 = manifest_sha256
-    row.deal_sha256 = deal_sha256
-    row.toy_sha256 = toy_sha256
-    row.loaded_at = now.astimezone(UTC)
-    known = {d.name: d for d in row.datasets}
-    row.datasets = [known.get(name) or Dataset(name=name) for name in names]
-    for position, (entry, dataset) in enumerate(zip(read.datasets, row.datasets, strict=True)):
-        dataset.title = entry.title
-        dataset.position = position
-        dataset.cases = manifest["datasets"][entry.name]["cases"]
-        dataset.deal = deal["datasets"][entry.name]
-    s.flush()
+    return row
+
+
+def datasets_of(row: Challenge, read: ChallengeFile, manifest: Manifest) -> list[Dataset]:
+    """Its data sets, those that are there already with new content."""
+    known = {found.name: found for found in row.datasets}
+    found = []
+    for position, entry in enumerate(read.datasets):
+        one = known.get(entry.name) or Dataset(name=entry.name)
+        cases, deals = manifest.datasets[entry.name].cases, manifest.deals.datasets[entry.name]
+        one.title = entry.title
+        one.position = position
+        one.cases = {split: [asdict(case) for case in of_split] for split, of_split in cases.items()}
+        one.deal = asdict(deals)
+        found.append(one)
+    return found
 
 
 def used(s: Session, challenge: Challenge, status: SubmissionStatus | None = None) -> bool:

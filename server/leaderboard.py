@@ -123,7 +123,14 @@ def is_published(s: Session, challenge: Challenge, task: Task) -> bool:
     return bool(found)
 
 
-def publish(s: Session, challenge: Challenge, task: Task, published: bool, account: Account, now: datetime) -> None:
+def publish(
+    s: Session,
+    challenge: Challenge,
+    task: Task,
+    published: bool,  # noqa: FBT001  the callers' words: publish(…, True, …)
+    account: Account,
+    now: datetime,
+) -> None:
     """Show it to everybody, or take it back; who did it and when is kept."""
     row = s.scalar(select(Board).where(Board.challenge_id == challenge.id, Board.task == task))
     if row is None:

@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from server import challenges, scores
@@ -51,6 +51,8 @@ PREDICTING_SLACK = timedelta(minutes=30)  # beyond the budgets of the container 
 SCORING_MAX = timedelta(hours=6)
 QUEUED_ALARM = timedelta(hours=6)  # waits for a host: nobody's work fails, but somebody should look
 DETAIL_MAX = 4000  # characters
+
+Row = TypeVar("Row", Job, Run, Submission)
 
 HELD = frozenset({JobStatus.PREPARING, JobStatus.PREDICTING, JobStatus.SCORING})
 
@@ -433,7 +435,8 @@ def sweep(s: Session, now: datetime) -> SweepReport:
 
     Two sweeps at once do no harm: each passes by the jobs that the other holds.
     """
-    jobs = lock_jobs(s, Job.status.in_(HELD), skip_locked=True)
+    doubtful = or_(Job.lease_expires_at <= now, Job.changed_at < now - min(PREPARING_MAX, PREDICTING_SLACK))
+    jobs = lock_jobs(s, Job.status.in_(HELD), doubtful, skip_locked=True)
     expired = [job for job in jobs if job.lease_expires_at is not None and job.lease_expires_at <= now]
     silent = {job.id for job in expired}
     overdue = [job for job in jobs if job.id not in silent and now - job.changed_at > greatest_age(job)]
@@ -466,9 +469,9 @@ def greatest_age(job: Job) -> timedelta:
         return SCORING_MAX
     submission = job.submission
     budget = timedelta(seconds=challenges.settings(submission.challenge).budget_s)
-    cases = len(challenges.case_names(job.dataset, Stage.TOY, submission.task))
+    cases = len(challenges.cases(job.dataset, Stage.TOY, submission.task))
     if submission.queue is Queue.FINAL:
-        cases += len(challenges.case_names(job.dataset, Stage.HIDDEN, submission.task))
+        cases += len(challenges.cases(job.dataset, Stage.HIDDEN, submission.task))
     return budget * cases + PREDICTING_SLACK
 
 
@@ -618,12 +621,12 @@ def lock_submission(s: Session, submission_id: str) -> Submission:
     return found
 
 
-def fresh(table: Any, *which: ColumnElement[bool]) -> Any:
+def fresh(table: type[Row], *which: ColumnElement[bool]) -> Select[Row]:
     """Select rows as the database has them now, not as the session remembers them."""
     return select(table).where(*which).execution_options(populate_existing=True)
 
 
-def refreshed(s: Session, table: Any, key: str) -> Any:
+def refreshed(s: Session, table: type[Row], key: str) -> Row:
     """Give one row as the database has it now."""
     return s.get_one(table, key, populate_existing=True)
 

@@ -178,7 +178,9 @@ class Challenge(Named):
     deal_sha256: Mapped[str] = mapped_column(String(64))
     toy_sha256: Mapped[str] = mapped_column(String(64))  # zip of toy cases and labels, in the store
     loaded_at: Mapped[datetime]
-    datasets: Mapped[list["Dataset"]] = relationship(back_populates="challenge", order_by="Dataset.position")
+    datasets: Mapped[list["Dataset"]] = relationship(
+        back_populates="challenge", order_by="Dataset.position", cascade="all, delete-orphan"
+    )
 
 
 class Dataset(Named):

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from evaluator.dataset import Case
 from evaluator.metrics import samples, voxels
 from evaluator.sketch import Sketch
 from server import challenges
@@ -26,7 +25,7 @@ class Work:
     task: Task
     queue: Queue
     has_toy_report: bool
-    shapes: Mapping[str, tuple[int, ...]]  # hidden case of the task -> (x, y, z)
+    cases: Mapping[str, Case]  # the data set's hidden cases of the task, by name
     deals: Mapping[str, Sequence[Sequence[str]]]  # official, validation -> batches of cases
     manifest_sha256: str  # of the data the job was claimed for
     current_manifest_sha256: str
@@ -54,7 +53,7 @@ def work(job: Job) -> Work:
         task=submission.task,
         queue=submission.queue,
         has_toy_report=job.toy_report is not None,
-        shapes=challenges.case_shapes(dataset, Stage.HIDDEN, submission.task),
+        cases={case.name: case for case in challenges.cases(dataset, Stage.HIDDEN, submission.task)},
         deals=dataset.deal,
         manifest_sha256=job.manifest_sha256 or "",
         current_manifest_sha256=challenge.manifest_sha256,
@@ -86,11 +85,11 @@ def judge(work: Work, finished: Finished, store: Store) -> Verdict | None:
 def by_case(work: Work, cases: list[CaseResult]) -> dict[str, CaseResult]:
     """Give each case's result; exactly the cases of the data set, each once."""
     results = {case.case: case for case in cases}
-    missing = work.shapes.keys() - results.keys()
-    foreign = results.keys() - work.shapes.keys()
+    missing = work.cases.keys() - results.keys()
+    foreign = results.keys() - work.cases.keys()
     if missing or foreign or len(results) != len(cases):
         raise Unusable(
-            f"{len(cases)} cases for {len(work.shapes)}: {len(missing)} missing, {len(foreign)} unknown, "
+            f"{len(cases)} cases for {len(work.cases)}: {len(missing)} missing, {len(foreign)} unknown, "
             f"{len(cases) - len(results)} repeated"
         )
     return results
@@ -101,8 +100,10 @@ def judge_samples(work: Work, results: Mapping[str, CaseResult]) -> Verdict:
     scores, labels = [], []
     for name in sorted(results):
         score, label = results[name].score, results[name].label
-        if score is None or label is None or not 0 <= score <= 1:
-            raise Unusable(f"case {name}: score {score}, label {label}")
+        if score is None or not 0 <= score <= 1:
+            raise Unusable(f"case {name}: score {score}")
+        if label is None or label != work.cases[name].label:
+            raise Unusable(f"case {name}: label {label}, the manifest says {work.cases[name].label}")
         scores.append(score)
         labels.append(label)
     value = finite(samples.average_precision(scores, labels))
@@ -111,7 +112,7 @@ def judge_samples(work: Work, results: Mapping[str, CaseResult]) -> Verdict:
 
 def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) -> Verdict:
     """Mean of the official batches' average precisions, and of the validation deal's."""
-    sketches = {name: read_sketch(store, result, work.shapes[name]) for name, result in results.items()}
+    sketches = {name: read_sketch(store, result, work.cases[name]) for name, result in results.items()}
     values, details = {}, {}
     for deal, batches in work.deals.items():
         sums = [Sketch.total(sketches[case] for case in batch) for batch in batches]
@@ -120,7 +121,7 @@ def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) ->
     return verdict(work, values["official"], values["validation"], details)
 
 
-def read_sketch(store: Store, result: CaseResult, shape: tuple[int, ...]) -> Sketch:
+def read_sketch(store: Store, result: CaseResult, case: Case) -> Sketch:
     """Read a case's sketch and see that it counts each voxel of the case once."""
     if result.sketch_sha256 is None:
         raise Unusable(f"case {result.case} has no sketch")
@@ -130,9 +131,10 @@ def read_sketch(store: Store, result: CaseResult, shape: tuple[int, ...]) -> Ske
         raise Unusable(f"case {result.case}: sketch {result.sketch_sha256} was not sent") from error
     except ValueError as error:
         raise Unusable(f"case {result.case}: {error}") from error
-    expected = int(np.prod(shape, dtype=np.int64))
-    if sketch.n_voxels != expected:
-        raise Unusable(f"case {result.case}: the sketch counts {sketch.n_voxels} voxels of {expected}")
+    found = (sketch.n_voxels, sketch.n_positive)
+    expected = (math.prod(case.shape), case.positive_voxels)
+    if found != expected:
+        raise Unusable(f"case {result.case}: voxels, positive ones {found}, the manifest says {expected}")
     return sketch
 
 

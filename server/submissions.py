@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session, selectinload
 
 from server import archives, challenges, lifecycle
 from server.db import Database
-from server.errors import Closed, Conflict, NotAllowed, NotFound, OverQuota, TooLarge
+from server.errors import Closed, NotAllowed, NotFound, OverQuota, TooLarge
 from server.models import NON_FINAL, Account, Challenge, Image, Job, Submission, Team
-from server.protocol import FailureCode, Queue, SubmissionStatus, Task
+from server.protocol import Queue, SubmissionStatus, Task
 from server.storage import Store
 
 log = logging.getLogger(__name__)
@@ -318,7 +318,7 @@ def delete_toy_images(db: Database, store: Store, now: datetime) -> list[str]:
 # --- shared by the above --------------------------------------------------------------------------------
 
 
-def whole() -> Select[tuple[Submission]]:
+def whole() -> Select[Submission]:
     """A submission with all that pages show of it."""
     jobs = selectinload(Submission.jobs)
     return select(Submission).options(
@@ -332,7 +332,7 @@ def whole() -> Select[tuple[Submission]]:
     )
 
 
-def page(query: Select[tuple[Submission]], limit: int, offset: int) -> Select[tuple[Submission]]:
+def page(query: Select[Submission], limit: int, offset: int) -> Select[Submission]:
     """The latest first."""
     return query.order_by(Submission.received_at.desc(), Submission.id).limit(limit).offset(offset)
 

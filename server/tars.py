@@ -14,6 +14,7 @@ BLOCK = 512
 CHUNK = 1 << 20  # bytes read at a time
 EXTENDED_MAX = 1 << 20  # bytes of one extended header: a path has 4,096 at most
 GZIP_MAGIC = b"\x1f\x8b"
+BASE_256 = 0x80  # in the first byte of a number that is not octal
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -139,8 +140,8 @@ def number(header: bytes, start: int, length: int) -> int:
     field = header[start : start + length]
     if len(field) < length:
         raise Damaged("the archive ends inside a header")
-    if field[0] & 0x80:
-        value = int.from_bytes(field[1:], "big") if field[0] == 0x80 else -1
+    if field[0] & BASE_256:
+        value = int.from_bytes(field[1:], "big") if field[0] == BASE_256 else -1
     else:
         digits = field.split(b"\0", 1)[0].strip() or b"0"
         try:
@@ -157,6 +158,17 @@ def check_sum(header: bytes) -> None:
     expected = number(header, 148, 8)
     if sum(header) - sum(header[148:156]) + 8 * 32 != expected:
         raise Damaged("a header's checksum is wrong")
+
+
+def is_tar(first: bytes) -> bool:
+    """Can a stream that begins so be a tar? An empty one is all zeros."""
+    if len(first) < BLOCK or not any(first):
+        return len(first) == BLOCK
+    try:
+        check_sum(first)
+    except Damaged:
+        return False
+    return True
 
 
 def decimal(value: str) -> int:
@@ -177,7 +189,7 @@ def extended(source: Source, size: int) -> bytes:
 
 
 def pax(content: bytes) -> dict[str, str]:
-    """Read "length key=value\\n" records."""
+    """Read records of the form: length, space, key=value, newline."""
     found: dict[str, str] = {}
     while content:
         length, _, _ = content.partition(b" ")
@@ -225,14 +237,14 @@ class Gunzip:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._inflate = zlib.decompressobj(wbits=31)
-        self._raw = b""
+        self._raw = b""  # read, but not inflated yet
+        self._is_over = False
 
     def read(self, size: int, /) -> bytes:
         """Read at most so many inflated bytes."""
-        while True:
+        while not self._is_over:
             if self._inflate.eof:
-                if not self._next_member():
-                    return b""
+                self._next_member()
                 continue
             raw = self._raw or self._source.read(CHUNK)
             try:
@@ -244,29 +256,16 @@ class Gunzip:
                 return found
             if not raw and not self._inflate.eof:
                 raise Damaged("the gzip stream ends too early")
+        return b""
 
-    def _next_member(self) -> bool:
+    def _next_member(self) -> None:
         """Go on behind the end of a member; padding with zeros is allowed, as gzip does."""
         rest = self._inflate.unused_data.lstrip(b"\0")
         while not rest and (more := self._source.read(CHUNK)):
             rest = more.lstrip(b"\0")
-        if not rest:
-            self._raw = b""
-            self._inflate = _ended()
-            return False
-        self._inflate = zlib.decompressobj(wbits=31)
         self._raw = rest
-        return True
-
-
-def _ended() -> "zlib._Decompress":
-    """An inflater at its end, without anything behind it."""
-    done = zlib.decompressobj(wbits=31)
-    done.decompress(_EMPTY)
-    return done
-
-
-_EMPTY = (lambda packer: packer.compress(b"") + packer.flush())(zlib.compressobj(wbits=31))
+        self._is_over = not rest
+        self._inflate = zlib.decompressobj(wbits=31)
 
 
 class Tapped:

@@ -358,8 +358,9 @@ def tenths(done: int, total: int) -> int:
 
 def round_up(count: int) -> int:
     """The count to one digit, upwards and at least ten: it tells little of how many hidden cases there are."""
-    step = max(TENTHS, 10 ** (len(str(count)) - 1))
-    return -(-count // step) * step
+    step: int = max(TENTHS, 10 ** (len(str(count)) - 1))
+    steps = -(-count // step)
+    return steps * step
 
 
 def seconds(start: datetime, end: datetime) -> float:
