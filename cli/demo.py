@@ -20,7 +20,7 @@ from rich.table import Table
 from cli.console import duration, out, size
 from cli.demo_checks import complaints
 from cli.handing_in import hand_in
-from cli.images import build_reference_images
+from cli.images import base_image, build_reference_images
 from cli.leaderboard import board_table
 from cli.remote import Remote
 from cli.stack import Stack, free_port
@@ -90,7 +90,7 @@ def demo(
     volumes: Path | None = typer.Option(None, help="a folder with brain/ and abdom/ of normal scans"),
     brain_size: int = typer.Option(64, help="voxels along each side"),
     abdom_size: int = typer.Option(64, help="voxels along each side"),
-    cases: int = typer.Option(24, min=6, help="hidden cases of each data set"),
+    cases: int = typer.Option(40, min=6, help="hidden cases of each data set"),
     seed: int = typer.Option(2020, help="another seed, another challenge"),
     port: int = typer.Option(8000, help="port to listen on; the next free one is taken"),
 ) -> None:
@@ -103,8 +103,9 @@ def demo(
     with stages.stage("Making a challenge: brain and abdomen, toy cases and a hidden test set"):
         training = make_challenge(data, sizes, cases, seed, volumes)
     with stages.stage("Building three images"):
-        work = home / "images"
-        images = build_reference_images(Engine(), list(TEAMS), training=training, work=work, say=say)
+        engine = Engine()
+        base = base_image(engine, cache=HOME.parent.absolute(), say=say)
+        images = build_reference_images(engine, TEAMS, base=base, training=training, work=home / "images", say=say)
     with ExitStack() as running:
         with stages.stage("Starting server and worker"):
             port = free_port(port)

@@ -32,12 +32,12 @@ def unscored(views: list[Any]) -> list[str]:
 
 
 def unexpected_warnings(views: list[Any]) -> list[str]:
-    """No warning, but that a constant score is constant."""
+    """No warning, of toy or of hidden cases, but that a constant score is constant."""
     return [
         f"{view['team']}, {view['task']}, {view['queue']}, {job['dataset']}: {warning['code']} × {warning['count']}"
         for view in views
         for job in view["jobs"]
-        for warning in job["warnings"]
+        for warning in [*job["warnings"], *(job["toy_report"] or {"warnings": []})["warnings"]]
         if warning["code"] not in EXPECTED_WARNINGS.get(view["team"], set())
     ]
 

@@ -42,7 +42,7 @@ def boards(sample: float = 0.5, pixel: float = (1 / 16 + 3 / 16) / 2) -> dict[st
 
 
 def view(**changes: Any) -> dict[str, Any]:
-    job = {"dataset": "brain", "warnings": changes.pop("warnings", [])}
+    job = {"dataset": "brain", "warnings": [], "toy_report": {"warnings": changes.pop("warnings", [])}}
     return {"team": "Looks", "task": "pixel", "queue": "toy", "status": "scored", "code": None, "jobs": [job]} | changes
 
 
