@@ -27,12 +27,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that only reads; nothing of it is kept."""
+        """Give a session that only reads; closing it takes back whatever was changed."""
         with self._sessions() as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:

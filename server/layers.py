@@ -38,7 +38,7 @@ class Link:
 class Layer:
     """What a layer adds to and takes from the ones below it."""
 
-    entries: array[int] = field(default_factory=lambda: array("q"))  # hashes of path and kind
+    entries: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of path and kind
     links: dict[str, Link] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)

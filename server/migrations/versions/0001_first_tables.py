@@ -145,9 +145,7 @@ def create_tables() -> None:
     )
     op.create_table(
         "event",
-        sa.Column(
-            "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("subject", sa.String(length=12), nullable=False),
         sa.Column("from_status", sa.String(length=32), nullable=True),
@@ -227,9 +225,7 @@ def create_tables() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("cases", DOCUMENT, nullable=False),
         sa.Column("deal", DOCUMENT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["challenge_id"], ["challenge.id"], name=op.f("fk_dataset_challenge_id_challenge")
-        ),
+        sa.ForeignKeyConstraint(["challenge_id"], ["challenge.id"], name=op.f("fk_dataset_challenge_id_challenge")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset")),
         sa.UniqueConstraint("challenge_id", "name", name=op.f("uq_dataset_challenge_id")),
     )
@@ -252,15 +248,11 @@ def create_tables() -> None:
         "board",
         sa.Column("id", sa.String(length=12), nullable=False),
         sa.Column("challenge_id", sa.String(length=12), nullable=False),
-        sa.Column(
-            "task", sa.Enum("sample", "pixel", name="task", native_enum=False, length=32), nullable=False
-        ),
+        sa.Column("task", sa.Enum("sample", "pixel", name="task", native_enum=False, length=32), nullable=False),
         sa.Column("published", sa.Boolean(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_by", sa.String(length=12), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["challenge_id"], ["challenge.id"], name=op.f("fk_board_challenge_id_challenge")
-        ),
+        sa.ForeignKeyConstraint(["challenge_id"], ["challenge.id"], name=op.f("fk_board_challenge_id_challenge")),
         sa.ForeignKeyConstraint(["changed_by"], ["account.id"], name=op.f("fk_board_changed_by_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_board")),
         sa.UniqueConstraint("challenge_id", "task", name=op.f("uq_board_challenge_id")),
@@ -272,9 +264,7 @@ def create_tables() -> None:
         sa.Column("secret_sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_login_session_account_id_account")
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_login_session_account_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_session")),
         sa.UniqueConstraint("secret_sha256", name=op.f("uq_login_session_secret_sha256")),
     )
@@ -286,12 +276,8 @@ def create_tables() -> None:
         sa.Column("team_id", sa.String(length=12), nullable=False),
         sa.Column("account_id", sa.String(length=12), nullable=False),
         sa.Column("challenge_id", sa.String(length=12), nullable=False),
-        sa.Column(
-            "task", sa.Enum("sample", "pixel", name="task", native_enum=False, length=32), nullable=False
-        ),
-        sa.Column(
-            "queue", sa.Enum("toy", "final", name="queue", native_enum=False, length=32), nullable=False
-        ),
+        sa.Column("task", sa.Enum("sample", "pixel", name="task", native_enum=False, length=32), nullable=False),
+        sa.Column("queue", sa.Enum("toy", "final", name="queue", native_enum=False, length=32), nullable=False),
         sa.Column(
             "status",
             sa.Enum(
@@ -338,20 +324,14 @@ def create_tables() -> None:
             nullable=True,
         ),
         sa.Column("failure_detail", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_submission_account_id_account")
-        ),
-        sa.ForeignKeyConstraint(
-            ["challenge_id"], ["challenge.id"], name=op.f("fk_submission_challenge_id_challenge")
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_submission_account_id_account")),
+        sa.ForeignKeyConstraint(["challenge_id"], ["challenge.id"], name=op.f("fk_submission_challenge_id_challenge")),
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name=op.f("fk_submission_image_id_image")),
         sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("fk_submission_team_id_team")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_submission")),
     )
     op.create_index(op.f("ix_submission_archive_sha256"), "submission", ["archive_sha256"], unique=False)
-    op.create_index(
-        "ix_submission_challenge_received", "submission", ["challenge_id", "received_at"], unique=False
-    )
+    op.create_index("ix_submission_challenge_received", "submission", ["challenge_id", "received_at"], unique=False)
     op.create_index(op.f("ix_submission_image_id"), "submission", ["image_id"], unique=False)
     op.create_index("ix_submission_team_received", "submission", ["team_id", "received_at"], unique=False)
     op.create_index(
@@ -407,9 +387,7 @@ def create_tables() -> None:
         sa.Column("host_id", sa.String(length=12), nullable=True),
         sa.Column("worker", sa.String(length=120), nullable=True),
         sa.Column("manifest_sha256", sa.String(length=64), nullable=True),
-        sa.Column(
-            "stage", sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32), nullable=True
-        ),
+        sa.Column("stage", sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32), nullable=True),
         sa.Column("cases_done", sa.Integer(), nullable=False),
         sa.Column("cases_total", sa.Integer(), nullable=False),
         sa.Column("toy_report", DOCUMENT, nullable=True),
@@ -436,17 +414,11 @@ def create_tables() -> None:
             ),
             nullable=True,
         ),
-        sa.Column(
-            "failure_stage",
-            sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32),
-            nullable=True,
-        ),
+        sa.Column("failure_stage", sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32), nullable=True),
         sa.Column("failure_detail", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_job_dataset_id_dataset")),
         sa.ForeignKeyConstraint(["host_id"], ["host.id"], name=op.f("fk_job_host_id_host")),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submission.id"], name=op.f("fk_job_submission_id_submission")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_job_submission_id_submission")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("submission_id", "dataset_id", name=op.f("uq_job_submission_id")),
     )
@@ -458,9 +430,7 @@ def create_tables() -> None:
         sa.Column("id", sa.String(length=12), nullable=False),
         sa.Column("job_id", sa.String(length=12), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column(
-            "stage", sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32), nullable=False
-        ),
+        sa.Column("stage", sa.Enum("toy", "hidden", name="stage", native_enum=False, length=32), nullable=False),
         sa.Column(
             "status",
             sa.Enum("started", "ended", "lost", name="runstatus", native_enum=False, length=32),
