@@ -5,6 +5,7 @@ the manifest (a link, a second copy, a path through a link). So the archive is n
 written from the files its manifest names.
 """
 
+import hashlib
 import json
 import posixpath
 import tarfile
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST_BYTES = 2**20  # a manifest of a thousand layers has some 80 kB
+CONFIG_BYTES = 2**24  # far more than any image has
 LINKS_MAX = 8  # a layer that stands twice is a link to its twin
 BLOCK_BYTES = 2**20
 
@@ -63,6 +65,16 @@ def untagged(archive: Path) -> Iterator[bytes]:
                 yield block
             yield _padding(member.size)
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def image_digest(archive: Path) -> str:
+    """Give the digest of an archive's one image: the sha256 of its config. Raises `BadArchive`."""
+    config = read_members(archive).config
+    with tarfile.open(archive, "r:*") as tar:
+        for member in tar:
+            if posixpath.normpath(member.name) == config and (content := tar.extractfile(member)):
+                return f"sha256:{hashlib.sha256(content.read(CONFIG_BYTES)).hexdigest()}"
+    raise BadArchive(f"{config} cannot be read")
 
 
 def read_members(archive: Path) -> Members:

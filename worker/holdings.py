@@ -9,16 +9,17 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from evaluator.dataset import Manifest, manifest_sha256
+from evaluator.dataset import TEST, TOY, DatasetError, Manifest, manifest_sha256
 from server.protocol import DatasetOffer, JobSpec, Stage, Task
-from worker.starts import Case
+from worker.starts import Case, prediction_name
 
 log = logging.getLogger(__name__)
 
-SPLITS = {Stage.TOY: "toy", Stage.HIDDEN: "test"}
+SPLITS = {Stage.TOY: TOY, Stage.HIDDEN: TEST}
 
 
 class NotHeld(Exception):  # noqa: N818  fault is the word for ours
@@ -38,19 +39,34 @@ class Held:
         """Give the cases that a container start of a task sees, with their labels."""
         dataset, split = self.offer.dataset, SPLITS[stage]
         return tuple(
-            case_in(self.folder / dataset, split, task, name=case.name, shape=case.shape)
+            case_in(
+                self.folder / dataset,
+                split,
+                task,
+                name=case.name,
+                shape=case.shape,
+                positive_voxels=case.positive_voxels,
+            )
             for case in self.manifest.cases(dataset, split, task.value)
         )
 
 
-def case_in(folder: Path, split: str, task: Task, *, name: str, shape: tuple[int, int, int]) -> Case:
-    """Give a case of a data-set folder (REFERENCE's layout)."""
-    label = name if task is Task.PIXEL else f"{name}.txt"
+def case_in(
+    folder: Path,
+    split: str,
+    task: Task,
+    *,
+    name: str,
+    shape: tuple[int, ...],
+    positive_voxels: int | None = None,
+) -> Case:
+    """Give a case of a data-set folder (`evaluator.dataset` has the layout)."""
     return Case(
         name=name,
         volume=folder / split / name,
-        label=folder / f"{split}_label" / task.value / label,
+        label=folder / f"{split}_label" / task.value / prediction_name(task, name),
         shape=shape,
+        positive_voxels=positive_voxels,
     )
 
 
@@ -62,8 +78,14 @@ class Holdings:
         self._memory = memory  # file that keeps verdicts
 
     def look(self) -> list[Held]:
-        """Give what is there now, verified."""
-        return [held for folder in self._folders for held in self._look_at(folder)]
+        """Give what is there now, verified. A folder that cannot be read holds nothing."""
+        found = []
+        for folder in self._folders:
+            try:
+                found += self._look_at(folder)
+            except (DatasetError, OSError, KeyError, yaml.YAMLError) as error:
+                log.error("challenge folder %s cannot be used: %s", folder, error)  # noqa: TRY400  no bug of ours
+        return found
 
     def offers(self) -> list[DatasetOffer]:
         """Give what can be asked of this host."""
@@ -95,23 +117,24 @@ class Holdings:
     def _verified(self, folder: Path, dataset: str, manifest: Manifest, sha256: str) -> tuple[str, ...]:
         key = f"{folder}/{dataset}"
         form = _form(folder / dataset, sha256)
-        known = self._recall()
-        if known.get(key) == form:
-            return ()
-        complaints = tuple(manifest.verify(folder, dataset))
+        verdicts = self._recall()
+        known = verdicts.get(key)
+        if isinstance(known, dict) and known.get("form") == form:
+            return tuple(known.get("complaints", ()))
+        complaints = manifest.verify(folder, dataset)
         for complaint in complaints:
-            log.error("data set %s: %s", dataset, complaint)
-        if not complaints:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            self._memory.write_text(json.dumps(known | {key: form}), encoding="utf-8")
-        return complaints
+            log.error("data set %s is not offered: %s", dataset, complaint)
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        verdict = {"form": form, "complaints": complaints}
+        self._memory.write_text(json.dumps(verdicts | {key: verdict}), encoding="utf-8")
+        return tuple(complaints)
 
-    def _recall(self) -> dict[str, str]:
+    def _recall(self) -> dict[str, Any]:
         try:
-            known = json.loads(self._memory.read_text(encoding="utf-8"))
+            verdicts = json.loads(self._memory.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        return known if isinstance(known, dict) else {}
+        return verdicts if isinstance(verdicts, dict) else {}
 
 
 def _slug(folder: Path) -> str:

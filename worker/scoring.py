@@ -40,7 +40,14 @@ def _reading(parser: Parser, ran: Ran, case: Case) -> Reading:
     if ran.start.task is Task.SAMPLE:
         return parser.sample(prediction, case.label, timeout_s=timeout_s)
     most = case.voxels * BYTES_A_VOXEL + SPARE_FILE_BYTES
-    return parser.pixel(prediction, case.label, shape=case.shape, max_bytes=most, timeout_s=timeout_s)
+    return parser.pixel(
+        prediction,
+        case.label,
+        shape=case.shape,
+        max_bytes=most,
+        timeout_s=timeout_s,
+        positive_voxels=case.positive_voxels,
+    )
 
 
 def is_empty(read: Sequence[ToyCase]) -> bool:

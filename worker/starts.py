@@ -24,7 +24,8 @@ class Case:
     name: str  # its file's, ….nii.gz
     volume: Path
     label: Path
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
+    positive_voxels: int | None = None  # of the pixel label, where the manifest says; guards the parser's answer
 
     @property
     def voxels(self) -> int:
@@ -45,6 +46,11 @@ class Start:
     user: ContainerUser | int
     gpu: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def output_bytes(self) -> int:
+        """Cap on what it may write."""
+        return output_bytes(case.voxels for case in self.cases if self.task is Task.PIXEL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +96,7 @@ def started(
     cancelled: Event,
 ) -> Iterator[Ran]:
     """Run a container to its end, or until it is cancelled, and yield what it left."""
-    sizes = [case.voxels for case in start.cases] if start.task is Task.PIXEL else []
-    cap_bytes = output_bytes(sizes)
+    cap_bytes = start.output_bytes
     volumes = {case.name: case.volume for case in start.cases}
     with run_folder(parent, cases=volumes, output_cap_bytes=cap_bytes, owner=_owner(start)) as folder:
         run = Run(

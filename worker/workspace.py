@@ -198,7 +198,7 @@ def _mount_capped(image: Path, output: Path, cap_bytes: int, *, inodes: int) -> 
     with image.open("xb") as file:
         # ext4's own tables take some of it; what is left to a container is the cap or a little more.
         file.truncate(cap_bytes + cap_bytes // 50 + inodes * 256 + 2**22)
-    mkfs = ["mkfs.ext4", "-q", "-F", "-m", "0", "-N", str(inodes), "-O", "^has_journal", str(image)]
+    mkfs = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-N", str(inodes), "-O", "^has_journal", str(image)]
     subprocess.run(mkfs, check=True, capture_output=True)
     mount = ["mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(output)]
     subprocess.run(mount, check=True, capture_output=True)

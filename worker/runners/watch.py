@@ -11,6 +11,7 @@ from pathlib import Path
 
 from worker.runners.base import Ended
 
+ROOM_BYTES = 2 * 2**20  # less is full: ext4 keeps some hundred KiB back that nobody can write to
 ENTRIES_MAX = 100_000  # entries in a plain folder that has no cap on inodes of its own
 
 
@@ -37,10 +38,10 @@ class OutputWatch:
         self._missing.difference_update(self.seen_at_s)
 
     def is_full(self) -> bool:
-        """No room is left: no block or no inode where the folder has a cap of its own, else by its size."""
+        """No room is left: of blocks or inodes where the folder has a cap of its own, else by its size."""
         if self._is_mount:
             room = os.statvfs(self._folder)
-            return room.f_bavail < 1 or room.f_favail < 1
+            return room.f_bavail * room.f_frsize < ROOM_BYTES or room.f_favail < 1
         return _exceeds(self._folder, limit_bytes=self._limit_bytes, limit_entries=ENTRIES_MAX)
 
 

@@ -1,0 +1,2 @@
+# One line without an end, kept in memory: the main process dies.
+exec tail /dev/zero

@@ -1,0 +1,2 @@
+# Ends with a code of its own.
+exit 3

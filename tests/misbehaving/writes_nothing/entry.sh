@@ -1,0 +1,2 @@
+# Ends well with nothing done.
+true

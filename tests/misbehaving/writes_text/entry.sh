@@ -1,0 +1,4 @@
+# Words where a volume should be.
+set -- "$1" "$2" $(ls "$1" | head -n 1)  # $3: the name of one case
+cp "$1"/*.nii.gz "$2"/
+echo "all is well" > "$2/$3"
