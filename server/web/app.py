@@ -80,7 +80,7 @@ def build_site(settings: Settings, clock: Clock) -> Site:
         db=db,
         store=store,
         doorbell=doorbell,
-        sweeper=Sweeper(db, store, doorbell, clock),
+        sweeper=Sweeper(db, store, doorbell, clock, every_s=settings.sweep_every_s),
         changes=Changes(poll),
         pages=Pages(key),
         guesses=Limiter(allowed=GUESSES, window=WINDOW),

@@ -6,7 +6,7 @@ no connection.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +28,7 @@ class Changes:
         self._seen: Mapping[str, object] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def watch(self, team: str) -> AsyncIterator[None]:
+    async def watch(self, team: str) -> AsyncGenerator[None]:
         """Come once at the start and then after every change of a team, or of any for EVERYBODY."""
         event = asyncio.Event()
         event.set()

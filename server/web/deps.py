@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Form, Query, Request
 from sqlalchemy.orm import Session
 
-from server import accounts
+from server import accounts, submissions
 from server.errors import NotAllowed, NotSignedIn
 from server.models import Account, Host, Team
 from server.web import security
@@ -137,6 +137,12 @@ def get_organizer(member: Member) -> Person:
 
 
 Organizer = Annotated[Person, Depends(get_organizer)]
+
+
+def get_watched(submission_id: str, site: SiteDep, member: Member) -> str:
+    """Give the id of a submission that the member may see; NotFound before a stream begins."""
+    with site.db.read() as session:
+        return submissions.get_for(session, member.account(session), submission_id).id
 
 
 def own_page(request: Request, site: SiteDep) -> None:

@@ -70,7 +70,9 @@ def keep(site: Site, wish: Wish, incoming: Incoming) -> str:
                 archive_bytes=incoming.bytes,
                 now=complete_at,
             )
-            return submission.id
+            submission_id = submission.id
     except Refused:
         submissions.discard(site.db, site.store, sha256, site.clock())
         raise
+    site.sweeper.wake()
+    return submission_id

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 UNKNOWN = "–"
+SITE_TITLE = "MOOD"
 TONES = {  # a badge's colour; its text says the same
     "checking": "busy",
     "queued": "idle",
@@ -72,18 +72,14 @@ class Pages:
         **values: Any,
     ) -> HTMLResponse:
         """Give a whole page."""
-        shared = {
-            "person": person,
-            "path": request.url.path,
-            "now": request.app.state.site.clock(),
-            "site_title": "MOOD",
-            "form_token": self.form_token(person),
-        }
-        return HTMLResponse(self.part(template, shared | values), status)
+        shared = {"path": request.url.path, "now": request.app.state.site.clock(), "site_title": SITE_TITLE}
+        return HTMLResponse(self.part(template, person, **shared, **values), status)
 
-    def part(self, template: str, values: Mapping[str, Any]) -> str:
-        """Give a piece of a page, by the same templates."""
-        return self._environment.get_template(template).render(values)
+    def part(self, template: str, person: "Person | None", **values: Any) -> Markup:
+        """Give a piece of a page for a person, by the same templates."""
+        found = self._environment.get_template(template)
+        # Escaped by the environment: what templates print is safe to put into another one.
+        return Markup(found.render(person=person, form_token=self.form_token(person), **values))  # noqa: S704  as said above
 
     def form_token(self, person: "Person | None") -> str:
         """What this person's forms carry."""

@@ -1,0 +1,5 @@
+"""What people open: HTML first, script as a courtesy."""
+
+from server.web.pages import accounts, home, leaderboard, organizer, submissions
+
+ROUTERS = (home.router, accounts.router, submissions.router, leaderboard.router, organizer.router)

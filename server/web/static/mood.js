@@ -56,13 +56,14 @@ function watch(area) {
   addEventListener("pagehide", () => source.close());
 }
 
+const shown = new Map();
 function replace(id, html) {
   const old = document.getElementById(id);
-  if (!old || old.dataset.shown === html) return;
+  if (!old || shown.get(id) === html) return;
   const open = [...old.querySelectorAll("details[open]")].map((part) => part.id);
   const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
   old.innerHTML = html;
-  old.dataset.shown = html;
+  shown.set(id, html);
   for (const part of open) if (part) document.getElementById(part)?.setAttribute("open", "");
   if (focused) document.getElementById(focused)?.focus();
 }
