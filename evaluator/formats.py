@@ -78,7 +78,9 @@ class Volume:
             return cls(stream, header)
         except DamagedError as error:
             raise UnreadableError(str(error)) from error
-        except (HeaderDataError, WrapStructError, OverflowError) as error:
+        except UnreadableError:
+            raise
+        except (HeaderDataError, WrapStructError, ValueError, OverflowError) as error:
             raise UnreadableError(f"not a NIfTI header: {error}") from error
 
     @property

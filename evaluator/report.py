@@ -31,14 +31,15 @@ def toy_report(
     task: str,
     cases: Sequence[ToyCase],
     *,
-    wall_s: float,
+    wall_s: float | None,
     peak_memory_bytes: int | None,
     job_warnings: Mapping[str, int] | None = None,
 ) -> Report:
     """Score the toy cases of one data set.
 
     pixel: `ap` pools the voxels of all cases, as one batch; a case without an anomalous voxel has none of
-    its own. sample: one average precision over the cases. `peak_memory_bytes` None: too short to sample.
+    its own. sample: one average precision over the cases. `wall_s` None: nothing was run, predictions were
+    there; `peak_memory_bytes` None: too short to sample.
     `job_warnings` (code -> count) are those of the run itself; they stand after those of the predictions.
     """
     if task not in {PIXEL, SAMPLE}:
@@ -59,13 +60,11 @@ def toy_report(
 
 def report_lines(report: Report) -> list[str]:
     """Write a report as plain text, for a terminal."""
-    memory = report["peak_memory_bytes"]
-    lines = [
-        f"average precision  {number(report['ap'])}",
-        f"run time           {report['wall_s']:.1f} s",
-        f"peak memory        {'too short to measure' if memory is None else f'{memory / 1e6:.0f} MB'}",
-        f"distinct scores    {report['distinct']}",
-    ]
+    lines = [f"average precision  {number(report['ap'])}", f"distinct scores    {report['distinct']}"]
+    if report["wall_s"] is not None:
+        memory = report["peak_memory_bytes"]
+        lines.append(f"run time           {report['wall_s']:.1f} s")
+        lines.append(f"peak memory        {'too short to measure' if memory is None else f'{memory / 1e6:.0f} MB'}")
     lines += [_case_line(case, report["task"]) for case in report["cases"]]
     lines += [warning_line(warning["code"], warning["count"]) for warning in report["warnings"]]
     return lines

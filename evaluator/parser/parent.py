@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from typing import BinaryIO, Final, Self
 
 from evaluator.formats import MOST_TEXT_BYTES, LabelError, Shape, read_label
 from evaluator.parser.opening import opened
-from evaluator.parser.wire import Answer, Request, WireError, receive
+from evaluator.parser.wire import Answer, EndedError, Request, WireError, receive
 from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
 from evaluator.sketch import Sketch
 
 TIMEOUT_S: Final = 120.0  # for one file; 512³ noise takes some 10 s
+COMMAND: Final = (sys.executable, "-I", "-B", "-m", "evaluator.parser")
 _START_TIMEOUT_S: Final = 60.0
+_TRIES: Final = 2
 
 
 class ParserError(Exception):
@@ -36,7 +39,8 @@ class Parser:
     processes as far as the kernel lets it: see `confinement`. One killed or silent is replaced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = command
         self.confinement: dict[str, str] = {}  # thing -> "ok" or the complaint; known once a child has started
         self._lock = Lock()
         self._child: _Child | None = None
@@ -81,7 +85,6 @@ class Parser:
                 if reading:
                     return reading
                 status = Status.UNREADABLE
-            truth.seek(0)
             request = Request(what="label", shape=shape, status=status, cpu_s=math.ceil(TIMEOUT_S))
             reading = self._pixel(request, (truth.fileno(),), TIMEOUT_S, positive_voxels)
         if reading is None:
@@ -125,18 +128,27 @@ class Parser:
         return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes)
 
     def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
-        """Send a request; None, and the child is gone, where it does not answer properly in time."""
-        child = self._running()
-        try:
-            return child.ask(request, descriptors, timeout_s)
-        except WireError:
-            self._drop()
-            return None
+        """Send a request; None, and the child is gone, where it does not answer properly in time.
+
+        A child that ended may have been killed for no fault of the file: the next one tries again, once.
+        """
+        for _ in range(_TRIES):
+            child = self._running()
+            for descriptor in descriptors:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            try:
+                return child.ask(request, descriptors, timeout_s)
+            except EndedError:
+                self._drop()
+            except WireError:
+                self._drop()
+                return None
+        return None
 
     def _running(self) -> "_Child":
         if self._child is None or not self._child.is_alive:
             self._drop()
-            self._child = _Child()
+            self._child = _Child(self._command)
             self.confinement = self._child.confinement
         return self._child
 
@@ -156,14 +168,14 @@ def _label(path: Path) -> BinaryIO:
 class _Child:
     """One child process with its socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._resources = ExitStack()
         self._connection, theirs = socket.socketpair()
         self._resources.enter_context(self._connection)
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mood-parser-"))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "evaluator.parser"],
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -191,7 +203,7 @@ class _Child:
         try:
             socket.send_fds(self._connection, [json.dumps(asdict(request)).encode()], list(descriptors))
         except OSError as error:
-            raise WireError(f"the parser is gone: {error}") from error
+            raise EndedError(f"the parser is gone: {error}") from error
         return Answer.believed(*receive(self._connection, deadline=time.monotonic() + timeout_s))
 
     def end(self) -> None:

@@ -26,6 +26,10 @@ class WireError(Exception):
     """The other side is gone, is silent, or says what it must not."""
 
 
+class EndedError(WireError):
+    """The other side is gone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What the child is to do with the descriptors that come along.
@@ -58,7 +62,7 @@ class Answer:
     def believed(cls, fields: Mapping[str, object], sketch: bytes) -> Self:
         """Look at each field of what the child said. Raises WireError."""
         status, notes, score, fault = (fields.get(name) for name in ("status", "notes", "score", "label_fault"))
-        if status not in set(Status) or not isinstance(notes, dict) or not isinstance(fault, str):
+        if status not in tuple(Status) or not isinstance(notes, dict) or not isinstance(fault, str):
             raise WireError(f"the parser answered {str(fields)[:200]}")
         if not isinstance(score, float) or not 0 <= score <= 1:
             raise WireError(f"the parser gave the score {score!r:.40}")
@@ -99,9 +103,11 @@ def _exactly(connection: socket.socket, count: int, deadline: float) -> bytes:
         connection.settimeout(left_s)
         try:
             part = connection.recv(count - len(parts))
+        except TimeoutError as error:
+            raise WireError("the parser took too long") from error
         except OSError as error:
-            raise WireError(f"the parser does not answer: {error}") from error
+            raise EndedError(f"the parser is gone: {error}") from error
         if not part:
-            raise WireError("the parser ended")
+            raise EndedError("the parser ended")
         parts += part
     return bytes(parts)
