@@ -8,52 +8,30 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
+from server.protocol import DOORBELL_TASK, broker_settings, doorbell_queue
 from worker.tasks import Worker
 
 log = logging.getLogger(__name__)
 
-DOORBELL = "mood.doorbell"
 POLL_S = 0.5  # between two looks into a folder that is a queue
-FOLDER_SCHEME = "filesystem"
-
-
-def queue_names(datasets: Sequence[str]) -> list[str]:
-    """Name the queues whose bells concern a host that holds these data sets."""
-    return [f"doorbell.{name}" for name in sorted(set(datasets))]
-
-
-def broker_options(broker_url: str) -> dict[str, Any]:
-    """Decide how Celery reaches the broker: filesystem:///folder is a queue in a folder."""
-    parts = urlsplit(broker_url)
-    if parts.scheme != FOLDER_SCHEME:
-        return {"broker_url": broker_url}
-    folder = Path(parts.path)
-    return {
-        "broker_url": f"{FOLDER_SCHEME}://",
-        "broker_transport_options": {
-            "data_folder_in": str(folder / "messages"),
-            "data_folder_out": str(folder / "messages"),
-            "control_folder": str(folder / "control"),
-            "store_processed": False,
-            "polling_interval": POLL_S,
-        },
-    }
 
 
 def make_app(broker_url: str, worker: Worker) -> Celery:
     """Make the consumer."""
-    app = Celery("mood", set_as_current=False)
+    address, options = broker_settings(broker_url)
+    for folder in (options.get("data_folder_in"), options.get("control_folder")):
+        if folder is not None:
+            Path(str(folder)).mkdir(parents=True, exist_ok=True)
+    app = Celery("mood", broker=address, backend=None, set_as_current=False)
     app.conf.update(
-        **broker_options(broker_url),
+        broker_transport_options=options | {"polling_interval": POLL_S},
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        result_backend=None,
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
@@ -66,7 +44,7 @@ def make_app(broker_url: str, worker: Worker) -> Celery:
         broker_connection_max_retries=None,
     )
 
-    @app.task(name=DOORBELL)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=DOORBELL_TASK)  # type: ignore[untyped-decorator]  # Celery has no types
     def doorbell(job: str) -> None:
         log.info("doorbell", extra={"job": job})
         worker.work_until_idle()
@@ -89,7 +67,7 @@ def serve(broker_url: str, worker: Worker, datasets: Sequence[str]) -> int:
     worker_shutting_down.connect(stopping)
     consumer = app.Worker(
         hostname=f"mood@{worker.name}",
-        queues=queue_names(datasets),
+        queues=[doorbell_queue(name) for name in sorted(set(datasets))],
         pool="solo",
         concurrency=1,
         quiet=True,
