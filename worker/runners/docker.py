@@ -95,6 +95,11 @@ class Engine:
         with _faults("asking the engine for its architecture"):
             return str(self._quick.version()["Arch"])
 
+    def cpus(self) -> int:
+        """How many processors the engine's machine has."""
+        with _faults("asking the engine for its processors"):
+            return int(self._quick.info()["NCPU"])
+
     # Images
 
     def load(self, archive: Iterable[bytes]) -> None:
@@ -331,11 +336,11 @@ def _tar_blocks(folder: Path) -> Iterator[bytes]:
     yield from blocks
 
 
-def arguments(run: Run, *, volumes: Iterable[str] = ()) -> dict[str, Any]:
+def arguments(run: Run, *, cpus: float, volumes: Iterable[str] = ()) -> dict[str, Any]:
     """Decide how a container is made: everything that shuts it in, and nothing it can talk its way out of.
 
-    `volumes` are the paths the image declared with VOLUME. Left alone, each would become a writable folder
-    of the host without a cap.
+    `cpus` are the host's: the engine refuses a limit above them. `volumes` are the paths the image declared
+    with VOLUME. Left alone, each would become a writable folder of the host without a cap.
     """
     limits = run.limits
     return {
@@ -356,7 +361,7 @@ def arguments(run: Run, *, volumes: Iterable[str] = ()) -> dict[str, Any]:
         "pids_limit": limits.pids,
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,  # memory and swap together: no swap
-        "nano_cpus": round(limits.cpus * 1e9),
+        "nano_cpus": round(min(limits.cpus, cpus) * 1e9),
         "shm_size": limits.shm_bytes,
         "oom_score_adj": OOM_SCORE_ADJ,
         "ulimits": _ulimits(run),
@@ -443,7 +448,7 @@ class DockerRunner:
         image = self.engine.image(run.image)
         if image is None:
             raise EngineFault(f"run {run.name}: the engine has no image {run.image}")
-        kwargs = arguments(run, volumes=image.volumes)
+        kwargs = arguments(run, cpus=self.engine.cpus(), volumes=image.volumes)
         names = volume_names(run, image.volumes).values()
         container = self.engine.create(kwargs)
         try:
