@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{options.labels}: holds no label; those of the {options.task} task end in {suffix}")
     try:
         report = score(options.task, options.predictions, options.labels, names)
-    except (ParserError, UnreadableError) as error:
+    except ParserError as error:
         return _complain(str(error))
     lines = [json.dumps(report, indent=2)] if options.json else report_lines(report)
     sys.stdout.write("\n".join(lines) + "\n")
@@ -44,8 +44,11 @@ def _read(parser: Parser, task: str, predictions: Path, labels: Path, name: str)
     if task == SAMPLE:
         return parser.sample(predictions / f"{name}.txt", labels / f"{name}.txt")
     label = labels / name
-    with label.open("rb") as file:
-        shape = Volume.open(file).shape
+    try:
+        with label.open("rb") as file:
+            shape = Volume.open(file).shape
+    except UnreadableError as error:
+        raise ParserError(f"label {name}: {error}") from error
     max_bytes = _VOXEL_BYTES * math.prod(shape) + _SPARE_BYTES
     return parser.pixel(predictions / name, label, shape=shape, max_bytes=max_bytes)
 

@@ -71,10 +71,7 @@ class Volume:
         try:
             stream = GzipInflater(file)
             header = _header(stream)
-            offset = int(header.get_data_offset())
-            if not 0 <= offset <= MOST_OFFSET_BYTES:
-                raise UnreadableError(f"the volume starts at byte {offset}")
-            stream.read(offset)
+            stream.read(_offset(header))
             return cls(stream, header)
         except DamagedError as error:
             raise UnreadableError(str(error)) from error
@@ -174,13 +171,21 @@ def _header(stream: Inflater) -> Nifti1Header:
     raise UnreadableError("neither NIfTI-1 nor NIfTI-2")
 
 
+def _offset(header: Nifti1Header) -> int:
+    """Give the byte where the volume starts, within reason."""
+    offset = int(header.get_data_offset())
+    if not 0 <= offset <= MOST_OFFSET_BYTES:
+        raise UnreadableError(f"the volume starts at byte {offset}")
+    return offset
+
+
 def _open_label(label: BinaryIO, shape: Shape) -> Volume:
     try:
         volume = Volume.open(label)
     except UnreadableError as error:
-        raise LabelError(f"the label cannot be read: {error}") from error
+        raise LabelError(f"cannot be read: {error}") from error
     if volume.shape != shape:
-        raise LabelError(f"the label is {volume.shape}, its case is {shape}")
+        raise LabelError(f"is {volume.shape}, its case is {shape}")
     return volume
 
 
@@ -190,7 +195,7 @@ def _masks(label: Volume) -> Iterator[NDArray[np.bool_]]:
         for values in label.slabs():
             yield np.greater(values, _POSITIVE_ABOVE)
     except UnreadableError as error:
-        raise LabelError(f"the label cannot be read: {error}") from error
+        raise LabelError(f"cannot be read: {error}") from error
 
 
 def _pixel_notes(sketch: Sketch, volume: Volume) -> dict[str, int]:

@@ -27,8 +27,6 @@ class Metric:
 
 METRICS: Final[Mapping[str, Metric]] = {
     "voxel_ap": Metric(title="AP (voxels)", of=Of.SKETCH, compute=voxels.average_precision),
-    "batched_voxel_ap": Metric(
-        title="AP (mean over batches)", of=Of.BATCHES, compute=voxels.batched_average_precision
-    ),
+    "batched_voxel_ap": Metric(title="AP (mean over batches)", of=Of.BATCHES, compute=voxels.batched_average_precision),
     "sample_ap": Metric(title="AP (cases)", of=Of.CASES, compute=samples.average_precision),
 }

@@ -10,11 +10,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 from evaluator.formats import MOST_TEXT_BYTES, LabelError, Shape, read_label
 from evaluator.parser.opening import opened
@@ -76,20 +76,12 @@ class Parser:
         `positive_voxels` is what the label is known to hold: a child that says otherwise is not believed.
         Raises ParserError where the label cannot be read.
         """
-        with self._lock, _label(label) as truth, opened(prediction, max_bytes=max_bytes) as found:
-            if isinstance(found, Status):
-                status = found
-            else:
-                request = Request(what="pixel", shape=shape, cpu_s=math.ceil(timeout_s))
-                reading = self._pixel(request, (found, truth.fileno()), timeout_s, positive_voxels)
-                if reading:
-                    return reading
-                status = Status.UNREADABLE
-            request = Request(what="label", shape=shape, status=status, cpu_s=math.ceil(TIMEOUT_S))
-            reading = self._pixel(request, (truth.fileno(),), TIMEOUT_S, positive_voxels)
-        if reading is None:
-            raise ParserError(f"the label {label.name} cannot be counted, or does not fit its manifest")
-        return reading
+        sought = _Sought(shape=shape, positive_voxels=positive_voxels, timeout_s=timeout_s)
+        try:
+            with self._lock, label.open("rb") as truth, opened(prediction, max_bytes=max_bytes) as found:
+                return self._pixel(sought, found, truth.fileno())
+        except (LabelError, OSError) as error:
+            raise ParserError(f"label {label.name}: {error}") from error
 
     def sample(self, prediction: Path, label: Path, *, timeout_s: float = TIMEOUT_S) -> SampleReading:
         """Read a score; both files are text. Raises ParserError where the label is not 0 or 1."""
@@ -107,22 +99,33 @@ class Parser:
             return SampleReading(status=answer.status, score=0.0, label=truth, notes={NOTE_OF[answer.status]: 1})
         return SampleReading(status=answer.status, score=answer.score, label=truth, notes=answer.notes)
 
-    def _pixel(
-        self, request: Request, descriptors: Sequence[int], timeout_s: float, positive_voxels: int | None
-    ) -> PixelReading | None:
+    def _pixel(self, sought: "_Sought", prediction: int | Status, label: int) -> PixelReading:
+        """Read both, or the label alone. Raises LabelError."""
+        if isinstance(prediction, Status):
+            status = prediction
+        else:
+            reading = self._sketch(sought.request("pixel"), (prediction, label), sought)
+            if reading:
+                return reading
+            status = Status.UNREADABLE
+        reading = self._sketch(sought.request("label", status), (label,), sought)
+        if reading is None:
+            raise LabelError("cannot be counted, or does not hold as many anomalous voxels as its manifest says")
+        return reading
+
+    def _sketch(self, request: Request, descriptors: Sequence[int], sought: "_Sought") -> PixelReading | None:
         """Ask for a sketch; None where the child died over it or its answer does not add up."""
-        answer = self._ask(request, descriptors, timeout_s)
+        answer = self._ask(request, descriptors, sought.timeout_s if request.what == "pixel" else TIMEOUT_S)
         if answer is None:
             return None
         if answer.label_fault:
-            raise ParserError(answer.label_fault)
+            raise LabelError(answer.label_fault)
         try:
             sketch = Sketch.from_bytes(answer.sketch)
         except ValueError:
             self._drop()
             return None
-        expected = sketch.n_positive if positive_voxels is None else positive_voxels
-        if sketch.n_voxels != math.prod(request.shape) or sketch.n_positive != expected:
+        if not sought.fits(sketch):
             self._drop()
             return None
         return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes)
@@ -158,11 +161,20 @@ class Parser:
             self._child = None
 
 
-def _label(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise ParserError(f"the label {path.name} cannot be opened: {error}") from error
+@dataclass(frozen=True, kw_only=True)
+class _Sought:
+    """What a sketch must fit, and how long it may take."""
+
+    shape: Shape
+    positive_voxels: int | None  # None: not known
+    timeout_s: float
+
+    def request(self, what: str, status: Status = Status.OK) -> Request:
+        return Request(what=what, shape=self.shape, status=status, cpu_s=math.ceil(self.timeout_s))
+
+    def fits(self, sketch: Sketch) -> bool:
+        known = self.positive_voxels is None or sketch.n_positive == self.positive_voxels
+        return known and sketch.n_voxels == math.prod(self.shape)
 
 
 class _Child:
@@ -173,16 +185,20 @@ class _Child:
         self._connection, theirs = socket.socketpair()
         self._resources.enter_context(self._connection)
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mood-parser-"))
-        with theirs:
-            self._process = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=folder,  # empty: becomes its root, where it may leave the file system
-                env={"OPENBLAS_NUM_THREADS": "1"},
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd=folder,  # empty: becomes its root, where it may leave the file system
+                    env={"OPENBLAS_NUM_THREADS": "1"},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._resources.close()
+            raise ParserError(f"the parser process does not start: {error}") from error
         try:
             said, _ = receive(self._connection, deadline=time.monotonic() + _START_TIMEOUT_S)
         except WireError as error:

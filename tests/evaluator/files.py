@@ -2,7 +2,7 @@
 
 import gzip
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel
 import numpy as np
@@ -12,20 +12,21 @@ from numpy.typing import DTypeLike, NDArray
 
 SHAPE = (7, 5, 3)
 Array = NDArray[Any]
+Endian = Literal["<", ">"]
 
 
 def header(
     shape: tuple[int, ...] = SHAPE,
     *,
     dtype: DTypeLike = "f4",
-    endian: str = "<",
+    endian: Endian = "<",
     version: int = 1,
     slope: float | None = None,
     intercept: float = 0.0,
     **fields: object,
 ) -> bytes:
     """Give a header up to where its volume starts; `fields` are set last, as they are."""
-    made: Nifti1Header = {1: Nifti1Header, 2: Nifti2Header}[version](endianness=endian)
+    made = Nifti1Header(endianness=endian) if version == 1 else Nifti2Header(endianness=endian)
     made.set_data_dtype(np.dtype(dtype).newbyteorder(endian))
     made.set_data_shape(shape)
     made.set_data_offset(made.single_vox_offset)
@@ -36,7 +37,7 @@ def header(
     return bytes(made.binaryblock).ljust(made.single_vox_offset, b"\0")
 
 
-def voxels(array: Array, *, dtype: DTypeLike = "f4", endian: str = "<") -> bytes:
+def voxels(array: Array, *, dtype: DTypeLike = "f4", endian: Endian = "<") -> bytes:
     """Give a volume's bytes as NIfTI stores them."""
     return array.astype(np.dtype(dtype).newbyteorder(endian)).tobytes(order="F")
 
@@ -46,7 +47,7 @@ def packed(content: bytes) -> bytes:
     return gzip.compress(content, 1, mtime=0)
 
 
-def volume(array: Array, *, dtype: DTypeLike = "f4", endian: str = "<", **options: Any) -> bytes:
+def volume(array: Array, *, dtype: DTypeLike = "f4", endian: Endian = "<", **options: Any) -> bytes:
     """Give a whole .nii.gz file."""
     head = header(array.shape, dtype=dtype, endian=endian, **options)
     return packed(head + voxels(array, dtype=dtype, endian=endian))

@@ -98,7 +98,12 @@ def test_asking_for_more_than_there_is_is_damage() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"plain text", b"\x1f\x8b\x07" + PACKED[3:], PACKED[:10] + b"\xff" * 50, b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 9],
+    [
+        b"plain text",
+        b"\x1f\x8b\x07" + PACKED[3:],
+        PACKED[:10] + b"\xff" * 50,
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 9,
+    ],
 )
 def test_what_is_not_gzip_is_damaged(content: bytes) -> None:
     with pytest.raises(DamagedError):

@@ -8,7 +8,7 @@ from evaluator.sketch import MOST_BYTES, VALUES, Sketch
 
 
 def bins(*scores: float) -> list[int]:
-    return np.array(scores, dtype=np.float16).view(np.uint16).tolist()
+    return [int(pattern) for pattern in np.array(scores, dtype=np.float16).view(np.uint16)]
 
 
 def sketch(scores: list[float], mask: list[int]) -> Sketch:
@@ -17,7 +17,7 @@ def sketch(scores: list[float], mask: list[int]) -> Sketch:
 
 def npz(**arrays: object) -> bytes:
     stream = io.BytesIO()
-    np.savez(stream, **{name: np.asarray(array) for name, array in arrays.items()})
+    np.savez(stream, allow_pickle=True, **{name: np.asarray(array) for name, array in arrays.items()})
     return stream.getvalue()
 
 

@@ -27,9 +27,7 @@ def test_sketches_summed_equal_scikit_learn_on_all_voxels() -> None:
     scores = [rng.random(1000).astype(np.float16) for _ in range(4)]
     masks = [rng.random(1000) < 0.1 for _ in range(4)]
     total = Sketch.total(map(Sketch.of, scores, masks))
-    assert voxels.average_precision(total) == average_precision_score(
-        np.concatenate(masks), np.concatenate(scores)
-    )
+    assert voxels.average_precision(total) == average_precision_score(np.concatenate(masks), np.concatenate(scores))
 
 
 def test_samples_are_not_rounded_to_half_precision() -> None:

@@ -279,20 +279,18 @@ def test_child_that_lies_about_a_sample_score_is_not_believed(place: Path, tmp_p
 
 def test_label_that_does_not_fit_its_manifest_is_ours(parser: Parser, place: Path, label: Path) -> None:
     write(place, volume(SCORES))
-    with pytest.raises(ParserError, match=r"case\.nii\.gz cannot be counted, or does not fit"):
+    with pytest.raises(ParserError, match=r"label case\.nii\.gz: cannot be counted, or does not hold"):
         parser.pixel(place, label, shape=SHAPE, max_bytes=MAX_BYTES, positive_voxels=POSITIVE + 1)
 
 
 @pytest.mark.parametrize("content", [None, b"", volume(np.zeros((2, 2, 2)), dtype="u1")])
-def test_label_that_cannot_be_read_is_ours(
-    parser: Parser, place: Path, tmp_path: Path, content: bytes | None
-) -> None:
+def test_label_that_cannot_be_read_is_ours(parser: Parser, place: Path, tmp_path: Path, content: bytes | None) -> None:
     label = tmp_path / "case.nii.gz"
     if content is not None:
         write(label, content)
-    with pytest.raises(ParserError, match="the label"):
+    with pytest.raises(ParserError, match=r"^label case\.nii\.gz: "):
         read(parser, write(place, volume(SCORES)), label)
-    with pytest.raises(ParserError, match="the label"):
+    with pytest.raises(ParserError, match=r"^label case\.nii\.gz: "):
         read(parser, place.parent / "missing.nii.gz", label)
 
 
