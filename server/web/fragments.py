@@ -50,7 +50,8 @@ def one_submission(site: Site, person: Person, submission_id: str) -> tuple[Part
         history = history_views(session, found, everything=account.organizer)
         logs = {job.dataset: views.toy_log(found, job.dataset) for job in shown.jobs if job.has_log}
     tails = {dataset: log_text(site, sha256)[-LOG_SHOWN:] for dataset, sha256 in logs.items()}
-    reports = {job.dataset: report_view(job.toy_report) for job in shown.jobs if job.toy_report}
+    readable = ((job.dataset, report_view(job.toy_report)) for job in shown.jobs if job.toy_report)
+    reports = {dataset: report for dataset, report in readable if report is not None}
     part = site.pages.part
     return {
         "state": part("submission_state.html", person, submission=shown),

@@ -59,6 +59,7 @@ class Pages:
             "score": score,
             "tone": tone,
             "prose": prose.to_html,
+            "inline": prose.inline,
         }
         self._environment.globals["asset"] = asset_address
 

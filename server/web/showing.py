@@ -1,10 +1,12 @@
 """What pages show beyond server.views: a challenge, a toy report in words, a history, tries that are left."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
 from evaluator import notes
@@ -12,6 +14,8 @@ from server import challenges, leaderboard, lifecycle, messages, submissions
 from server.models import Challenge, Dataset, Submission, Team
 from server.protocol import Queue, Stage, Task, WarningCode
 from server.web.rendering import number, score
+
+log = logging.getLogger(__name__)
 
 PHASES = {"before": "not open yet", "open": "open for submissions", "closed": "closed"}
 
@@ -100,24 +104,55 @@ class ReportView:
     warnings: tuple[tuple[str, str], ...]  # code, sentence
 
 
-def report_view(report: Mapping[str, Any]) -> ReportView:
-    """Put evaluator.report.toy_report into words."""
+class StoredCase(BaseModel):
+    """One case of a report, as a worker sent it."""
+
+    case: str
+    label: int
+    score: float | None = None  # sample task
+    ap: float | None = None  # pixel task
+    notes: dict[str, int]
+
+
+class StoredWarning(BaseModel):
+    """One kind of warning of a report."""
+
+    code: str
+    count: int
+
+
+class StoredReport(BaseModel):
+    """evaluator.report.toy_report, as a worker sent it: checked before it is shown."""
+
+    task: Task
+    ap: float | None
+    wall_s: float
+    peak_memory_bytes: int | None
+    cases: list[StoredCase]
+    warnings: list[StoredWarning]
+
+
+def report_view(report: Mapping[str, Any]) -> ReportView | None:
+    """Put a report into words. None: it is not one, which is a worker's doing and no reason to hide the page."""
+    try:
+        stored = StoredReport.model_validate(report)
+    except ValidationError as error:
+        log.warning("a stored toy report cannot be shown", extra={"error": str(error)})
+        return None
     return ReportView(
-        ap=report["ap"],
-        wall_s=report["wall_s"],
-        peak_memory_bytes=report["peak_memory_bytes"],
-        cases=tuple(toy_case_view(case) for case in report["cases"]),
-        warnings=tuple((one["code"], sentence(one["code"], one["count"])) for one in report["warnings"]),
-    )
-
-
-def toy_case_view(case: Mapping[str, Any]) -> ToyCaseView:
-    """One case: a sample task's has a score, a pixel task's an average precision."""
-    return ToyCaseView(
-        case=case["case"],
-        is_anomalous=bool(case["label"]),
-        value=score(case["score"]) if "score" in case else number(case["ap"]),
-        notes=tuple(case_note(code, count) for code, count in case["notes"].items()),
+        ap=stored.ap,
+        wall_s=stored.wall_s,
+        peak_memory_bytes=stored.peak_memory_bytes,
+        cases=tuple(
+            ToyCaseView(
+                case=case.case,
+                is_anomalous=bool(case.label),
+                value=score(case.score) if stored.task is Task.SAMPLE else number(case.ap),
+                notes=tuple(case_note(code, count) for code, count in case.notes.items()),
+            )
+            for case in stored.cases
+        ),
+        warnings=tuple((one.code, sentence(one.code, one.count)) for one in stored.warnings),
     )
 
 
