@@ -28,7 +28,8 @@ def leaderboard(
 
 def board_table(board: Any) -> Table:
     """One row a team: rank, AP on each data set, mean rank."""
-    shown = Table(title=f"{board['task']} task, as of {board['as_of']}", title_justify="left")
+    as_of = f", as of {board['as_of'][:16].replace('T', ' ')} UTC" if board["as_of"] else ""
+    shown = Table(title=f"{board['task']} task{as_of}", title_justify="left")
     shown.add_column("rank", justify="right")
     shown.add_column("team")
     for dataset in board["datasets"]:

@@ -29,13 +29,13 @@ def follow_all(submissions: Sequence[tuple[Remote, str]]) -> list[Any]:
                 views = look(submissions)
                 live.update(table(views))
         return views
-    said: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
     while True:
         for view in views:
-            line = sentence(view)
-            if said.get(view["id"]) != line:
-                out.print(line, soft_wrap=True)
-                said[view["id"]] = line
+            news = [view["status"], *(where(job) for job in view["jobs"])]
+            if said.get(view["id"]) != news:
+                out.print(sentence(view), markup=False, soft_wrap=True)
+                said[view["id"]] = news
         if all(view["status"] in FINAL for view in views):
             return views
         time.sleep(POLL_S)
@@ -73,10 +73,17 @@ def sentence(view: Any) -> str:
 
 
 def progress(job: Any) -> str:
-    """Say where a job is: its state, stage, cases done of cases, elapsed."""
-    parts = [job["status"]]
-    if job["status"] == "predicting" and job["stage"]:
-        parts.append(f"{job['stage']} {job['cases_done']}/{job['cases_total']}")
-    if job["elapsed_s"] is not None:
-        parts.append(duration(job["elapsed_s"]))
-    return " ".join(parts)
+    """Say where a job is and for how long."""
+    elapsed = "" if job["elapsed_s"] is None else f", {duration(job['elapsed_s'])}"
+    return where(job) + elapsed
+
+
+def where(job: Any) -> str:
+    """Say where a job is: its state and, while it predicts, the stage and the cases done of cases."""
+    done, total = job["cases_done"], job["cases_total"]
+    if job["status"] != "predicting" or not total:
+        return str(job["status"])
+    # Of hidden cases a team is told tenths of the whole.
+    return (
+        f"{job['stage']} cases {done}/{total}" if job["is_exact"] else f"{job['stage']} cases {done * 100 // total} %"
+    )
