@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
@@ -181,30 +180,24 @@ class _Child:
     """One child process with its socket."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._resources = ExitStack()
         self._connection, theirs = socket.socketpair()
-        self._resources.enter_context(self._connection)
-        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mood-parser-"))
         try:
-            with theirs:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd=folder,  # empty: becomes its root, where it may leave the file system
-                    env={"OPENBLAS_NUM_THREADS": "1"},
-                    start_new_session=True,
-                )
+            with tempfile.TemporaryDirectory(prefix="mood-parser-") as folder:
+                with theirs:  # closed here at once, or the end of a child would go unheard
+                    self._process = _start(command, theirs, folder)
+                self.confinement = self._greeting()
         except OSError as error:
-            self._resources.close()
+            self._connection.close()
             raise ParserError(f"the parser process does not start: {error}") from error
+
+    def _greeting(self) -> dict[str, str]:
+        """Hear what the child gave up. From then on it needs no folder: its own is removed under it."""
         try:
             said, _ = receive(self._connection, deadline=time.monotonic() + _START_TIMEOUT_S)
         except WireError as error:
             self.end()
             raise ParserError(f"the parser process does not start: {error}") from error
-        self.confinement = {str(thing): str(verdict) for thing, verdict in said.items()}
+        return {str(thing): str(verdict) for thing, verdict in said.items()}
 
     @property
     def pid(self) -> int:
@@ -226,4 +219,17 @@ class _Child:
         """Kill it, whatever it does, and wait for it."""
         self._process.kill()
         self._process.wait()
-        self._resources.close()
+        self._connection.close()
+
+
+def _start(command: Sequence[str], theirs: socket.socket, folder: str) -> subprocess.Popen[bytes]:
+    """Start a child with a socket, an empty folder that becomes its root, and nothing else."""
+    return subprocess.Popen(
+        command,
+        stdin=theirs.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env={"OPENBLAS_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
