@@ -21,6 +21,7 @@ app = typer.Typer()
 Say = Callable[[str], None]
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 LOCAL_BASE = ("mood-base", "bookworm")
+PREFIX = "mood-reference"  # of the images' names
 PULL_TIMEOUT_S = 60  # without a network the engine answers at once; a slow registry gets a minute
 DEBIAN_PACKAGES = "python3,python3-pip,python-is-python3,ca-certificates"
 # Gone from the root: what no container reads. Lists and caches of apt alone are half of it.
@@ -124,7 +125,14 @@ def _call(*command: str) -> None:
 
 
 def build_reference_images(
-    engine: Engine, names: Iterable[str], *, training: Path, work: Path, say: Say, base: str | None = None
+    engine: Engine,
+    names: Iterable[str],
+    *,
+    training: Path,
+    work: Path,
+    say: Say,
+    base: str | None = None,
+    prefix: str = PREFIX,
 ) -> dict[str, str]:
     """Build reference submissions on a base (`base_image` where none is named); gives name -> image ID.
 
@@ -144,7 +152,7 @@ def build_reference_images(
                 fit_pca(training, folder / "workspace", say=say)
             say(f"building {name}")
             built[name] = engine.build(
-                folder, tag=tag_of(name),
+                folder, tag=tag_of(name, prefix),
                 buildargs={"BASE": base, "BUILD_ID": build},
             )  # fmt: skip
     finally:
@@ -159,6 +167,6 @@ def fit_pca(training: Path, workspace: Path, *, say: Say) -> None:
         train.fit(folder).write(workspace / f"{folder.name}.npz")
 
 
-def tag_of(name: str) -> str:
+def tag_of(name: str, prefix: str = PREFIX) -> str:
     """Name the image of a reference submission."""
-    return f"mood-reference-{name.replace('_', '-')}:latest"
+    return f"{prefix}-{name.replace('_', '-')}:latest"

@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIST_WHEELS = ("sh", "-c", "find / -xdev \\( -name '*.whl' -o -path '*/.cache/pip' \\) 2>/dev/null; true")
 
 BUILD = uuid.uuid4()
+PREFIX = f"mood-test-{BUILD.hex[:8]}"  # nobody else's images
 
 pytestmark = pytest.mark.docker
 
@@ -39,11 +40,17 @@ def built(engine: Engine, base: str) -> Iterator[dict[str, str]]:
         training = Path(folder) / "training"
         write_training(training, sizes={"brain": 20, "abdom": 20}, count=8)
         built = images.build_reference_images(
-            engine, ["constant", "pca"], training=training, work=Path(folder) / "work", say=print, base=base
+            engine,
+            ["constant", "pca"],
+            training=training,
+            work=Path(folder) / "work",
+            say=print,
+            base=base,
+            prefix=PREFIX,
         )
     yield built
     for name in built:
-        engine.remove_image(images.tag_of(name))
+        engine.remove_image(images.tag_of(name, PREFIX))
 
 
 def test_an_image_holds_no_wheels_and_no_cache_of_pip(engine: Engine, base: str, built: dict[str, str]) -> None:
