@@ -2,6 +2,7 @@
 
 import json
 import os
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ class Remote:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.server = server.rstrip("/")
         self._client = httpx2.Client(base_url=f"{self.server}/api/v1", headers=headers, timeout=TIMEOUT_S)
+        weakref.finalize(self, self._client.close)  # a command just ends; nobody else would close it
 
     def get(self, path: str, **query: Any) -> Any:
         """Read something."""

@@ -1,6 +1,7 @@
 """`mood serve`: the server."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 import uvicorn
@@ -18,6 +19,6 @@ def serve(
     port: int | None = typer.Option(None, help="port to listen on [MOOD_PORT]"),
 ) -> None:
     """Start the server; Ctrl-C ends it."""
-    given = {"home": home, "host": host, "port": port}
+    given: dict[str, Any] = {"home": home, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, server_header=False)

@@ -5,7 +5,7 @@ import typer
 from cli.console import out
 from cli.remote import remote
 from cli.watching import follow, sentence, table
-from evaluator.report import report_lines
+from evaluator.wording import report_lines
 
 app = typer.Typer()
 

@@ -6,7 +6,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import complain, err, out
-from evaluator.report import report_lines
+from evaluator.wording import report_lines
 from server.messages import failure
 from server.protocol import ContainerUser, Limits, Stage, Task
 from worker.runners.base import EngineFault

@@ -11,7 +11,8 @@ from typing import Final
 from evaluator.formats import SUFFIX, UnreadableError, Volume
 from evaluator.parser import Parser, ParserError
 from evaluator.readings import PixelReading, SampleReading
-from evaluator.report import PIXEL, SAMPLE, Report, ToyCase, report_lines, toy_report
+from evaluator.report import PIXEL, SAMPLE, Report, ToyCase, toy_report
+from evaluator.wording import report_lines
 
 _VOXEL_BYTES: Final = 8
 _SPARE_BYTES: Final = 64 << 20

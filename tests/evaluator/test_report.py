@@ -6,8 +6,9 @@ import pytest
 
 from evaluator import __version__, notes
 from evaluator.readings import PixelReading, SampleReading, Status
-from evaluator.report import ToyCase, report_lines, toy_report
+from evaluator.report import ToyCase, toy_report
 from evaluator.sketch import Sketch
+from evaluator.wording import report_lines
 
 
 def pixel(case: str, scores: list[float], mask: list[int], **counts: int) -> ToyCase:
