@@ -4,9 +4,9 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,9 +20,9 @@ class Incoming:
     As a context manager it is aborted unless it was committed.
     """
 
-    def __init__(self, folder: Path, incoming: Path) -> None:
-        self._folder = folder
-        self._path = incoming / secrets.token_hex(16)
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._path = store.incoming / secrets.token_hex(16)
         self._file: BinaryIO = self._path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self.bytes = 0
@@ -44,8 +44,10 @@ class Incoming:
         """Make it durable under its hash, and give that. The same bytes may be there already."""
         os.fsync(self._file.fileno())
         self._file.close()
-        target = place(self._folder, self.sha256)
+        target = self._store.path(self.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
+        now_s = self._store.clock().timestamp()
+        os.utime(self._path, (now_s, now_s))
         self._path.replace(target)  # also where it is there: its time says that somebody wants it again
         sync_folder(target.parent)
         return self.sha256
@@ -70,16 +72,19 @@ class Store:
 
     folder/ab/abcd…      an object, named by its sha256
     folder/incoming/…    a file that is being received; swept when it is old
+
+    An object's file carries the time at which it was last received, by `clock`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.folder = folder
+        self.clock = clock
         self.incoming = folder / "incoming"
         self.incoming.mkdir(parents=True, exist_ok=True)
 
     def receive(self) -> Incoming:
         """Begin to receive a file, inside the store's own folder."""
-        return Incoming(self.folder, self.incoming)
+        return Incoming(self)
 
     def put(self, content: bytes) -> str:
         """Store and give the sha256."""

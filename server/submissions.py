@@ -294,20 +294,24 @@ def discard(db: Database, store: Store, archive_sha256: str, received_at: dateti
 
 def delete_toy_images(db: Database, store: Store, now: datetime) -> list[str]:
     """Delete the archives of images that only toy submissions used, all of them over for a day."""
-    with db.write() as s:
-        needed = select(Submission.image_id).where(
-            Submission.image_id.is_not(None),
+    needed = (
+        select(Submission.id)
+        .where(
+            Submission.image_id == Image.id,
             or_(
                 Submission.queue == Queue.FINAL,
                 Submission.status.in_(NON_FINAL),
-                Submission.changed_at > now - TOY_IMAGE_KEPT,
+                Submission.changed_at >= now - TOY_IMAGE_KEPT,
             ),
         )
-        old = s.scalars(
-            select(Image)
-            .where(Image.deleted_at.is_(None), Image.created_at < now - TOY_IMAGE_KEPT, Image.id.not_in(needed))
-            .with_for_update(skip_locked=True)
-        ).all()
+        .exists()
+    )
+    candidates = select(Image).where(Image.deleted_at.is_(None), Image.created_at < now - TOY_IMAGE_KEPT)
+    with db.write() as s:
+        # Locked first, looked at again then: an image may be handed in again at this very moment.
+        locked = s.scalars(candidates.where(~needed).with_for_update(of=Image, skip_locked=True)).all()
+        ids = [image.id for image in locked]
+        old = s.scalars(candidates.where(~needed, Image.id.in_(ids))).all()
         for image in old:
             image.deleted_at = now
     for image in old:
@@ -345,12 +349,10 @@ def team_of(account: Account) -> str:
 
 
 def team_image(s: Session, team_id: str, digest: str) -> Image | None:
-    """An accepted image that the team itself handed in before."""
+    """An accepted image that the team itself handed in before; nobody deletes it in this transaction."""
+    own = select(Submission.image_id).where(Submission.team_id == team_id)
     return s.scalar(
-        select(Image)
-        .join(Submission, Submission.image_id == Image.id)
-        .where(Image.digest == digest, Submission.team_id == team_id)
-        .limit(1)
+        select(Image).where(Image.digest == digest, Image.id.in_(own)).with_for_update(of=Image, key_share=True)
     )
 
 

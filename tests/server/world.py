@@ -40,7 +40,7 @@ LAST_TEST = 3  # cases a split: the odd ones are anomalous; case 3 is a global a
 
 
 def make_challenge(folder: Path, *, slug: str = "tiny", **options: Any) -> Path:
-    """Write a challenge: in each split of each data set two anomalous cases of both tasks, a normal and a global one."""
+    """Write a challenge: in each split two anomalous cases of both tasks, a normal one and a global anomaly."""
     lines = {
         "slug": slug,
         "title": "Tiny",
@@ -81,6 +81,9 @@ class World:
     now: datetime = NOW
     hosts: dict[str, str] = field(default_factory=dict)  # name -> id
     teams: dict[str, str] = field(default_factory=dict)  # name -> account id
+
+    def __post_init__(self) -> None:
+        self.store.clock = lambda: self.now
 
     def later(self, **units: float) -> datetime:
         self.now += timedelta(**units)
@@ -172,7 +175,9 @@ class World:
                 for name in datasets
             ]
 
-    def claim(self, host: str = "gpu1", *, datasets: tuple[str, ...] = DATASETS, architecture: str = "amd64") -> JobSpec:
+    def claim(
+        self, host: str = "gpu1", *, datasets: tuple[str, ...] = DATASETS, architecture: str = "amd64"
+    ) -> JobSpec:
         """A job, which there must be."""
         spec = self.try_claim(host, datasets=datasets, architecture=architecture)
         assert spec is not None
