@@ -128,3 +128,9 @@ def job_spec(
         limits=limits,
         user=user,
     )
+
+
+@pytest.fixture
+def spec(challenge: Path) -> JobSpec:
+    """A job whose image nobody has."""
+    return job_spec(challenge, "sha256:" + "1" * 64)
