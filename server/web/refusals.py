@@ -56,6 +56,8 @@ def malformed(request: Request, error: Exception) -> Response:
     """A field is missing or has a value that cannot be."""
     if not isinstance(error, RequestValidationError):
         raise error
+    if any(complaint["loc"][0] == "path" for complaint in error.errors()):
+        return answer(request, 404, *HTTP_SENTENCES[404])
     complaints = "; ".join(
         f"{'.'.join(str(part) for part in complaint['loc'][1:]) or complaint['loc'][0]}: {complaint['msg']}"
         for complaint in error.errors()

@@ -1,6 +1,6 @@
 """The API that workers speak: claim, report, fetch an image, put sketches. Nothing of teams or people."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -32,6 +32,8 @@ from server.web.uploads import receive_body
 
 # 15,361 half-precision values, 18 bytes each, and the file's own frame: four times what can be needed.
 SKETCH_BYTES = 2**20
+
+BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 router = APIRouter(prefix="/api/host", tags=["workers"], responses=ERRORS)
 
@@ -132,7 +134,7 @@ def release(job: str, body: Released, _host: WorkerHost, site: SiteDep, now: Now
         lifecycle.release(session, job, body, now)
 
 
-@router.get("/jobs/{job}/archive", response_class=FileResponse)
+@router.get("/jobs/{job}/archive", response_model=None, responses=BYTES)
 def archive(job: str, token: FencingToken, host: WorkerHost, site: SiteDep) -> FileResponse:
     """Fetch the image's archive, as docker save wrote it, for a job that this host holds."""
     sha256 = held_archive(site, host, job, token)

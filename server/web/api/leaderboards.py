@@ -29,7 +29,7 @@ class Switch(BaseModel):
     published: bool
 
 
-@router.get("/leaderboards/{task}.csv", response_class=Csv)
+@router.get("/leaderboards/{task}.csv", response_model=None, responses={200: {"content": {"text/csv": {}}}})
 def as_csv(task: Task, site: SiteDep, visitor: Visitor, now: Now) -> Csv:
     """Give the ranked values in the columns task (the data set), alg_name, value, case (the task)."""
     return Csv(leaderboard.csv(visible_board(site, visitor, task, now)))

@@ -29,6 +29,7 @@ REFUSED_EARLY: dict[int | str, dict[str, Any]] = {
     411: {"model": Error, "description": "no Content-Length"},
     413: {"model": Error, "description": "larger than the challenge allows"},
 }
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 ARCHIVE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 
 
@@ -101,7 +102,7 @@ def report(submission_id: str, site: SiteDep, member: Member) -> dict[str, dict[
     return {job.dataset: job.toy_report for job in shown.jobs if job.toy_report is not None}
 
 
-@router.get("/submissions/{submission_id}/log/{dataset}", response_class=PlainTextResponse)
+@router.get("/submissions/{submission_id}/log/{dataset}", response_model=None, responses=TEXT)
 def log(submission_id: str, dataset: str, site: SiteDep, member: Member) -> PlainTextResponse:
     """Give the log of the toy run on a data set."""
     with site.db.read() as session:

@@ -1,0 +1,66 @@
+from sqlalchemy import select
+
+from server import accounts
+from server.models import View
+from server.protocol import HostReport, Task
+from tests.server.web.conftest import People
+from tests.server.world import World
+
+
+def test_page_is_for_organizers(people: People) -> None:
+    assert people.browser().get("/organizer").status_code == 403
+    assert people.browser("Other").get("/organizer/events").status_code == 403
+    assert people.visitor().get("/organizer").headers["location"].startswith("/login")
+
+
+def test_page_shows_all_teams_queue_and_workers(people: People, world: World) -> None:
+    ids = [world.submit(team, task=Task.SAMPLE) for team in ("One", "Two")]
+    host = world.host()
+    report = HostReport(
+        worker="gpu1-0",
+        architecture="amd64",
+        engine="Docker 20.10.24",
+        gpus=["NVIDIA H100"],
+        datasets=world.offers(),
+        checks={"engine": "ok", "disk": "only 3 GB are free"},
+        at=world.now,
+    )
+    with world.db.write() as session:
+        accounts.host_reported(session, host, report, world.now)
+    page = people.organizer().get("/organizer").text
+    assert all(submission in page for submission in ids)
+    assert "One" in page
+    assert "gpu1-0" in page
+    assert "NVIDIA H100" in page
+    assert "only 3 GB are free" in page
+    assert "idle" in page
+
+
+def test_worker_that_fell_silent_is_marked(people: People, world: World) -> None:
+    host = world.host()
+    report = HostReport(worker="w", architecture="amd64", engine="e", gpus=[], datasets=[], checks={}, at=world.now)
+    with world.db.write() as session:
+        accounts.host_reported(session, host, report, world.now)
+    world.later(minutes=10)
+    assert "silent" in people.organizer().get("/organizer").text
+
+
+def test_organizer_cancels_any_teams_submission(people: People, world: World) -> None:
+    submission = world.submit("One")
+    assert people.organizer().fill(f"/submissions/{submission}/cancel").status_code == 303
+    assert world.submission(submission).status == "cancelled"
+
+
+def test_what_an_organizer_looks_at_is_recorded(people: People, world: World) -> None:
+    submission = world.submit("One")
+    organizer = people.organizer()
+    for path in ("/organizer", f"/submissions/{submission}", "/leaderboard/pixel"):
+        organizer.get(path)
+    people.browser("One").get(f"/submissions/{submission}")
+    with world.db.read() as session:
+        subjects = session.scalars(select(View.subject)).all()
+    assert sorted(subjects) == [
+        "all submissions",
+        f"submission {submission}",
+        "unpublished leaderboard, pixel task",
+    ]
