@@ -49,7 +49,13 @@ class StaleToken(Exception):  # noqa: N818  it is an answer
 
 
 class Client(Protocol):
-    """What a pipeline says to the server about its job."""
+    """What a worker says to the server. All but `claim` and `report` raise `StaleToken` and `ServerFault`."""
+
+    def report(self, report: HostReport) -> None:
+        """Tell what this host is."""
+
+    def claim(self, request: ClaimRequest) -> JobSpec | None:
+        """Ask for work; None where there is none."""
 
     def renew(self, job: str, renewal: Renewal) -> RenewalReply:
         """Keep the lease. Raises `StaleToken`; tries once, since the next renewal comes soon."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from server.protocol import ClaimRequest, DatasetOffer, Faulted, HostReport, JobSpec
-from worker.client import HostClient, ServerFault, StaleToken
+from worker.client import Client, ServerFault, StaleToken
 from worker.lease import Interruption, Why
 from worker.pipeline import Host, run_job
 from worker.reaper import reap
@@ -30,7 +30,7 @@ class Worker:
         name: str,
         architecture: str,
         engine: Engine,
-        client: HostClient,
+        client: Client,
         host: Host,
         scratch: Scratch,
         stopping: Event,

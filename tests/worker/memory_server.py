@@ -5,9 +5,11 @@ from pathlib import Path
 
 from server.protocol import (
     JOB_TRANSITIONS,
+    ClaimRequest,
     Failed,
     Faulted,
     Finished,
+    HostReport,
     JobSpec,
     JobStatus,
     Message,
@@ -24,24 +26,41 @@ from worker.client import ServerFault, StaleToken
 
 
 class MemoryServer:
-    """Holds one job, already claimed. What is said out of turn is an AssertionError: a worker's mistake."""
+    """Holds one job, claimed or not. What is said out of turn is an AssertionError: a worker's mistake."""
 
-    def __init__(self, spec: JobSpec, archive: bytes = b"") -> None:
+    def __init__(self, spec: JobSpec, archive: bytes = b"", *, claimed: bool = True) -> None:
         self.spec = spec
         self.archive = archive
-        self.status = JobStatus.PREPARING
+        self.status = JobStatus.PREPARING if claimed else JobStatus.QUEUED
+        self.claims: list[ClaimRequest] = []
+        self.reports: list[HostReport] = []
         self.token = spec.token
         self.history = [self.status]
         self.runs: dict[str, RunStarted] = {}
         self.ended: list[RunEnded] = []
         self.renewals: list[Renewal] = []
         self.sketches: dict[str, bytes] = {}
-        self.report: dict[str, object] | None = None
+        self.toy_report: dict[str, object] | None = None
         self.finished: Finished | None = None
         self.failed: Failed | None = None
         self.faulted: Faulted | None = None
         self.is_away = False
         self.cancelled = False
+
+    def report(self, report: HostReport) -> None:
+        self.reports.append(report)
+
+    def claim(self, request: ClaimRequest) -> JobSpec | None:
+        if self.is_away:
+            raise ServerFault("the server is away")
+        self.claims.append(request)
+        wanted = (self.spec.challenge, self.spec.dataset, self.spec.manifest_sha256)
+        offered = {(offer.challenge, offer.dataset, offer.manifest_sha256) for offer in request.datasets}
+        if self.status is not JobStatus.QUEUED or self.faulted or wanted not in offered:
+            return None
+        self.token = self.spec.token
+        self._to(JobStatus.PREPARING)
+        return self.spec
 
     def renew(self, job: str, renewal: Renewal) -> RenewalReply:
         self._guard(job, renewal, even_cancelled=True)
@@ -66,7 +85,7 @@ class MemoryServer:
 
     def toy_reported(self, job: str, reported: ToyReported) -> None:
         self._guard(job, reported)
-        self.report = reported.report
+        self.toy_report = reported.report
 
     def put_sketch(self, job: str, token: str, sketch: bytes) -> str:
         self._guard(job, Released(token=token))

@@ -52,8 +52,8 @@ def assert_scored(server: MemoryServer, expected: dict[str, Any]) -> None:
     assert server.finished is not None, (server.failed, server.ended[-1].log)
     assert server.status is JobStatus.SCORED
     assert {odd.code: odd.count for odd in server.finished.warnings} == expected["warnings"], server.ended[-1].log
-    assert server.report is not None
-    shown: Any = server.report["warnings"]
+    assert server.toy_report is not None
+    shown: Any = server.toy_report["warnings"]
     assert {odd["code"] for odd in shown} == set(expected["warnings"])
     assert len(server.finished.cases) == HIDDEN
     assert [run.cases for run in server.runs.values()] == [TOY, HIDDEN]

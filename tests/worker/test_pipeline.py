@@ -49,14 +49,14 @@ def test_the_toy_report_comes_before_the_hidden_start(build: Build, challenge: P
         """Notes whether the report was there when a container started."""
 
         def run_started(self, job: str, started: RunStarted) -> RunStartedReply:
-            reported.append((started.stage, self.report is not None))
+            reported.append((started.stage, self.toy_report is not None))
             return super().run_started(job, started)
 
     reported: list[tuple[Stage, bool]] = []
     spec = job_spec(challenge, build(COPY))
     _, server = judge(spec, host, Watching(spec))
     assert reported == [(Stage.TOY, False), (Stage.HIDDEN, True)]
-    report: Any = server.report
+    report: Any = server.toy_report
     assert report["ap"] == 1.0
     assert [case["ap"] for case in report["cases"]] == [1.0, None, 1.0, None]
     assert [case["case"] for case in report["cases"]] == [f"toy_{number}.nii.gz" for number in range(TOY)]
@@ -69,7 +69,7 @@ def test_a_sample_job_is_scored_from_numbers(build: Build, challenge: Path, host
     assert server.finished is not None
     assert [case.score for case in server.finished.cases] == [0.5] * HIDDEN
     assert [case.label for case in server.finished.cases] == [1, 0, 1, 0, 1, 0]
-    report: Any = server.report
+    report: Any = server.toy_report
     assert report["ap"] == 0.5  # of a constant: the prevalence
 
 
