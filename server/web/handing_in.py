@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -58,6 +59,7 @@ def keep(site: Site, wish: Wish, incoming: Incoming) -> str:
     complete_at = site.clock()  # deadline and quota look at this instant
     with incoming:
         sha256 = incoming.commit()
+    stored_at = datetime.now(UTC)  # by the clock of the file's own time, which `discard` compares it with
     try:
         with site.db.write() as session:
             submission = submissions.receive(
@@ -72,7 +74,7 @@ def keep(site: Site, wish: Wish, incoming: Incoming) -> str:
             )
             submission_id = submission.id
     except Refused:
-        submissions.discard(site.db, site.store, sha256, site.clock())
+        submissions.discard(site.db, site.store, sha256, stored_at)
         raise
     site.sweeper.wake()
     return submission_id

@@ -1,4 +1,5 @@
 import io
+import json
 import zipfile
 from datetime import timedelta
 
@@ -169,8 +170,9 @@ def test_events_end_with_the_submission(people: People, play: Play) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: ")]
     assert events == ["parts", "end"]
-    assert f'"id":"{submission}"' in answer.text
-    assert SubmissionStatus.SCORED in answer.text
+    data = next(line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: "))
+    shown = json.loads(data)["submission"]
+    assert (shown["id"], shown["status"]) == (submission, SubmissionStatus.SCORED)
 
 
 def test_tasks_and_queues_are_words_of_the_protocol(people: People) -> None:

@@ -1,0 +1,196 @@
+"""Uploads and events over real sockets: what no test client shows."""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from server import accounts
+from server.protocol import Queue, Task
+from server.web.deps import SESSION_COOKIE
+from server.web.site import Site
+from tests.server.archive_maker import Image
+from tests.server.web.conftest import People
+from tests.server.world import World
+
+WAIT_S = 20.0  # a hang fails the test; nothing waits so long
+GIGABYTES_5 = 5 * 10**9
+
+
+@dataclass
+class Line:
+    """A raw connection, so that a test decides what is sent and when."""
+
+    connection: socket.socket
+
+    def send(self, content: bytes) -> None:
+        self.connection.sendall(content)
+
+    def answer(self) -> tuple[int, bytes]:
+        """Status and the whole answer, read until the server closes."""
+        found = b""
+        while piece := self.connection.recv(65536):
+            found += piece
+        return int(found.split(b" ", 2)[1]), found
+
+    def read_until(self, wanted: bytes) -> bytes:
+        found = b""
+        while wanted not in found:
+            piece = self.connection.recv(65536)
+            assert piece, f"closed before {wanted!r} came, after {found!r}"
+            found += piece
+        return found
+
+
+@dataclass
+class RealServer:
+    """A listening server on the embedded pair."""
+
+    port: int
+    world: World
+    site: Site
+
+    @contextlib.contextmanager
+    def line(self) -> Iterator[Line]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
+            yield Line(connection)
+
+    def token(self, team: str = "Team") -> str:
+        self.world.team(team)
+        with self.world.db.write() as session:
+            return accounts.create_token(session, self.world.account(session, team), "t", self.world.now)
+
+    def headers(self, *, length: int | None, task: str = "sample", queue: str = "final", **more: str) -> bytes:
+        lines = [f"POST /api/v1/submissions?task={task}&queue={queue} HTTP/1.1", f"host: 127.0.0.1:{self.port}"]
+        if length is not None:
+            lines.append(f"content-length: {length}")
+        lines += [f"{name}: {value}" for name, value in more.items()]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.fixture
+def server(app: FastAPI, people: People, world: World) -> Iterator[RealServer]:
+    """The application on a free port, in a thread; its sweeper does not run."""
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    running = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield RealServer(listening.getsockname()[1], world, people.app.state.site)
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+def incoming(world: World) -> int:
+    return len(list(world.store.incoming.iterdir()))
+
+
+def refused(server: RealServer, request: bytes) -> tuple[int, str]:
+    """Send headers alone; the whole answer must come while the body is still awaited."""
+    with server.line() as line:
+        line.send(request)
+        status, answer = line.answer()
+        assert b"connection: close" in answer.lower()
+        return status, json.loads(answer.split(b"\r\n\r\n", 1)[1])["code"]
+
+
+def test_nobody_is_refused_before_the_body(server: RealServer) -> None:
+    assert refused(server, server.headers(length=GIGABYTES_5)) == (401, "E-SIGN-IN")
+
+
+def test_team_without_a_try_is_refused_before_the_body(server: RealServer, world: World) -> None:
+    token = server.token()
+    world.submit()
+    for _ in range(9):
+        world.again()
+    bearer = {"authorization": f"Bearer {token}"}
+    assert refused(server, server.headers(length=GIGABYTES_5, **bearer)) == (429, "E-QUOTA")
+
+
+def test_archive_over_the_limit_is_refused_before_the_body(server: RealServer) -> None:
+    bearer = {"authorization": f"Bearer {server.token()}"}
+    assert refused(server, server.headers(length=10**12, **bearer)) == (413, "E-TOO-LARGE")
+
+
+def test_upload_of_unknown_length_is_refused_before_the_body(server: RealServer) -> None:
+    more = {"authorization": f"Bearer {server.token()}", "transfer-encoding": "chunked"}
+    assert refused(server, server.headers(length=None, **more)) == (411, "E-LENGTH")
+
+
+def test_toy_submission_while_one_is_on_its_way_is_refused_before_the_body(server: RealServer, world: World) -> None:
+    world.upload(task=Task.PIXEL, queue=Queue.TOY)
+    request = server.headers(length=GIGABYTES_5, task="pixel", queue="toy", authorization=f"Bearer {server.token()}")
+    assert refused(server, request) == (429, "E-QUOTA")
+
+
+def test_form_of_another_site_is_refused_before_the_body(server: RealServer, world: World) -> None:
+    account = world.team()
+    with world.db.write() as session:
+        secret = accounts.log_in(session, session.get_one(accounts.Account, account), world.now)
+    request = server.headers(length=GIGABYTES_5, cookie=f"{SESSION_COOKIE}={secret}", origin="https://evil.example")
+    assert refused(server, request) == (403, "E-ORIGIN")
+
+
+def test_client_that_asks_first_is_not_told_to_go_on(server: RealServer) -> None:
+    with server.line() as line:
+        line.send(server.headers(length=GIGABYTES_5, expect="100-continue"))
+        status, answer = line.answer()
+    assert status == 401
+    assert b"100 Continue" not in answer
+
+
+def test_upload_that_is_aborted_leaves_nothing_behind(server: RealServer, world: World) -> None:
+    gone = threading.Event()
+    original = world.store.receive
+
+    def receive() -> object:
+        found = original()
+        abort = found.abort
+
+        def noticed() -> None:
+            abort()
+            gone.set()
+
+        found.abort = noticed  # type: ignore[method-assign]  # the test only listens
+        return found
+
+    server.site.store.receive = receive  # type: ignore[assignment,method-assign]  # likewise
+    with server.line() as line:
+        line.send(server.headers(length=GIGABYTES_5, authorization=f"Bearer {server.token()}", expect="100-continue"))
+        line.read_until(b"100 Continue")
+        line.send(b"x" * 3_000_000)
+        assert incoming(world) == 1
+    assert gone.wait(WAIT_S)
+    assert incoming(world) == 0
+    assert world.tries() == 0
+
+
+def test_upload_streams_into_the_store(server: RealServer, world: World) -> None:
+    body = Image().save()
+    with server.line() as line:
+        line.send(server.headers(length=len(body), authorization=f"Bearer {server.token()}", connection="close"))
+        line.send(body[:100])
+        line.send(body[100:])
+        status, answer = line.answer()
+    assert status == 201
+    submission = json.loads(answer.split(b"\r\n\r\n", 1)[1])["id"]
+    assert world.store.get(world.submission(submission).archive_sha256) == body
+
+
+def test_watcher_is_sent_a_change(server: RealServer, world: World) -> None:
+    submission = world.submit()
+    bearer = f"authorization: Bearer {server.token()}"
+    path = f"/api/v1/submissions/{submission}/events"
+    with server.line() as line:
+        line.send(f"GET {path} HTTP/1.1\r\nhost: mood.test\r\n{bearer}\r\n\r\n".encode())
+        line.read_until(b'"status": "queued"')
+        world.claim()
+        line.read_until(b'"status": "running"')
