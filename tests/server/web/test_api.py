@@ -1,12 +1,15 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from server import challenges
+from server.models import Submission
 from server.protocol import Queue, SubmissionStatus, Task
 from tests.server.archive_maker import Image
 from tests.server.web.conftest import People, Play
@@ -124,7 +127,7 @@ def test_deadline_counts_when_the_upload_is_complete(
     client = people.client()
     body = Image(salt="late").save()
 
-    def slow() -> object:
+    def slow() -> Iterator[bytes]:
         yield body[:1000]
         world.now = closes_at  # the clock moves on while the bytes come
         yield body[1000:]
@@ -133,7 +136,7 @@ def test_deadline_counts_when_the_upload_is_complete(
     answer = client.post("/api/v1/submissions?task=sample&queue=final", content=slow(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "E-CLOSED")
     with world.db.read() as session:
-        assert session.query(challenges.Submission).count() == 0
+        assert session.scalar(select(func.count()).select_from(Submission)) == 0
     stored = [path for path in world.store.folder.rglob("*") if path.is_file() and path.read_bytes() == body]
     assert stored == []
 

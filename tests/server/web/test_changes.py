@@ -73,7 +73,7 @@ def test_nobody_is_asked_when_nobody_watches() -> None:
         changes = Changes(Story({"a": 1}), every_s=0)
         watcher = changes.watch("a")
         await anext(watcher)
-        await watcher.aclose()  # type: ignore[attr-defined]  # an async generator
+        await watcher.aclose()
         assert changes._task is not None
         await asyncio.wait_for(changes._task, 20)
 

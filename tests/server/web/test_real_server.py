@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from server import accounts
+from server.models import Account
 from server.protocol import Queue, Task
 from server.web.deps import SESSION_COOKIE
 from server.web.site import Site
@@ -134,7 +135,7 @@ def test_toy_submission_while_one_is_on_its_way_is_refused_before_the_body(serve
 def test_form_of_another_site_is_refused_before_the_body(server: RealServer, world: World) -> None:
     account = world.team()
     with world.db.write() as session:
-        secret = accounts.log_in(session, session.get_one(accounts.Account, account), world.now)
+        secret = accounts.log_in(session, session.get_one(Account, account), world.now)
     request = server.headers(length=GIGABYTES_5, cookie=f"{SESSION_COOKIE}={secret}", origin="https://evil.example")
     assert refused(server, request) == (403, "E-ORIGIN")
 

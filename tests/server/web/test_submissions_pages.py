@@ -1,7 +1,7 @@
 import pytest
 
 from server import lifecycle
-from server.protocol import Failed, FailureCode, JobStatus, Queue, Renewal, Stage, SubmissionStatus, Task
+from server.protocol import Failed, FailureCode, JobStatus, Queue, Released, Renewal, Stage, SubmissionStatus, Task
 from tests.server.archive_maker import Image
 from tests.server.web.conftest import People, Play
 from tests.server.world import World
@@ -152,7 +152,7 @@ def test_history_tells_a_team_no_reason_of_a_job(people: People, world: World) -
     submission = world.submit()
     spec = world.claim()
     with world.db.write() as session:
-        released = lifecycle.Released(token=spec.token)
+        released = Released(token=spec.token)
         lifecycle.release(session, spec.job, released, world.now)
     assert "released by its worker" not in people.browser().get(f"/submissions/{submission}").text
     assert "released by its worker" in people.organizer().get(f"/submissions/{submission}").text
