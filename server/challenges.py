@@ -17,7 +17,7 @@ from evaluator.dataset import Case, DatasetError, Manifest
 from server.db import Database
 from server.errors import Conflict, Invalid, NotFound
 from server.models import Challenge, Dataset, Submission
-from server.protocol import ContainerUser, Limits, Stage, SubmissionStatus, Task
+from server.protocol import ContainerUser, Limits, Queue, Stage, SubmissionStatus, Task
 from server.storage import Incoming, Store
 
 Phase = Literal["before", "open", "closed"]
@@ -211,7 +211,7 @@ def challenge_to_write(s: Session, read: ChallengeFile, manifest_sha256: str) ->
         row = Challenge(slug=read.slug)
         s.add(row)
         return row
-    other_data = row.manifest_sha256 != manifest_sha256 and used(s, row, SubmissionStatus.SCORED)
+    other_data = row.manifest_sha256 != manifest_sha256 and used(s, row, ranked=True)
     other_sets = [d.name for d in row.datasets] != [entry.name for entry in read.datasets] and used(s, row)
     if other_data or other_sets:
         raise Conflict(
@@ -236,9 +236,9 @@ def datasets_of(row: Challenge, read: ChallengeFile, manifest: Manifest) -> list
     return found
 
 
-def used(s: Session, challenge: Challenge, status: SubmissionStatus | None = None) -> bool:
-    """Has it submissions (in this state)?"""
+def used(s: Session, challenge: Challenge, *, ranked: bool = False) -> bool:
+    """Has it submissions (that count for a leaderboard)?"""
     query = select(func.count()).select_from(Submission).where(Submission.challenge_id == challenge.id)
-    if status is not None:
-        query = query.where(Submission.status == status)
+    if ranked:
+        query = query.where(Submission.status == SubmissionStatus.SCORED, Submission.queue == Queue.FINAL)
     return bool(s.scalar(query))

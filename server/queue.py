@@ -59,8 +59,10 @@ class Doorbell:
         So messages do not pile up while no worker listens.
         """
         wanted = list(jobs)
-        silent = {dataset for dataset in {name for _, name in wanted} if self.waiting(dataset) == 0}
-        return self.ring((job, dataset) for job, dataset in wanted if dataset in silent)
+        heard = {dataset: self.waiting(dataset) for dataset in dict.fromkeys(name for _, name in wanted)}
+        if None in heard.values():
+            return False
+        return self.ring((job, dataset) for job, dataset in wanted if heard[dataset] == 0)
 
     def waiting(self, dataset: str) -> int | None:
         """Bells that nobody heard yet; None where the broker is away."""
