@@ -5,12 +5,14 @@ One job at a time, in the main thread. What is to be done is the server's to say
 """
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from server.protocol import DOORBELL_TASK, broker_settings, doorbell_queue
 from worker.tasks import Worker
@@ -63,8 +65,14 @@ def serve(broker_url: str, worker: Worker, datasets: Sequence[str]) -> int:
     def stopping(**_: Any) -> None:
         worker.stop()
 
+    def logging_is_set_up(**_: Any) -> None:
+        """Keep Celery from setting levels and handlers of its own."""
+
+    setup_logging.connect(logging_is_set_up)
     worker_ready.connect(ready)
     worker_shutting_down.connect(stopping)
+    # It warns of running as root, for the sake of pickled messages: none is accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     consumer = app.Worker(
         hostname=f"mood@{worker.name}",
         queues=[doorbell_queue(name) for name in sorted(set(datasets))],

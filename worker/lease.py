@@ -16,7 +16,8 @@ from worker.client import Client, ServerFault, StaleToken
 
 log = logging.getLogger(__name__)
 
-RENEWALS_A_LEASE = 4
+RENEWALS_A_LEASE = 4  # at least
+RENEW_EVERY_S = 5.0  # at most: a renewal is also how a worker hears that its job was cancelled
 NEWS_EVERY_S = 1.0  # progress is told at once, but not more often
 
 
@@ -96,7 +97,7 @@ class Lease:
         try:
             while not self._over.is_set() and self.renew():
                 self._over.wait(NEWS_EVERY_S)
-                self._news.wait(max(0.0, self._lease_s / RENEWALS_A_LEASE - NEWS_EVERY_S))
+                self._news.wait(max(0.0, min(RENEW_EVERY_S, self._lease_s / RENEWALS_A_LEASE) - NEWS_EVERY_S))
                 self._news.clear()
         finally:
             # Whatever ended this thread before the job's end: nobody keeps the lease any more.
