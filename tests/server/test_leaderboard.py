@@ -1,0 +1,129 @@
+"""Which submissions count, and how the board shows them."""
+
+from dataclasses import replace
+
+from server import leaderboard, submissions
+from server.leaderboard import BoardView
+from server.models import Account, Board, Team
+from server.protocol import Queue, Task
+from tests.server.test_lifecycle import fail
+from tests.server.world import NOW, World
+
+
+def board(world: World, task: Task = Task.SAMPLE) -> BoardView:
+    with world.db.read() as s:
+        return leaderboard.board(s, world.challenge(s), task)
+
+
+def score(world: World, team: str, *, constant: bool = False, task: Task = Task.SAMPLE) -> str:
+    world.later(minutes=1)
+    submission = world.submit(team, task=task)
+    for _ in range(2):
+        world.finish(world.claim(), constant=constant)
+    return submission
+
+
+def anonymise(world: World, team: str) -> None:
+    with world.db.write() as s:
+        s.query(Team).filter_by(name=team).one().anonymous = True
+
+
+def test_a_board_without_scores_is_empty(world: World) -> None:
+    world.submit()
+    found = board(world)
+    assert (found.rows, found.as_of, found.evaluator_versions) == ((), None, ())
+    assert found.datasets == ("brain", "abdom")
+
+
+def test_the_valid_submission_received_last_counts(world: World) -> None:
+    score(world, "A")
+    last = score(world, "A", constant=True)
+    (row,) = board(world).rows
+    assert row.submission == last
+    assert row.values == {"brain": 0.75, "abdom": 0.75}
+
+
+def test_while_a_newer_one_runs_or_fails_the_older_keeps_its_place(world: World) -> None:
+    first = score(world, "A")
+    world.later(minutes=1)
+    world.again("A")
+    world.finish(world.claim(datasets=("brain",)), constant=True)
+    assert [row.submission for row in board(world).rows] == [first]
+    fail(world, world.claim(datasets=("abdom",)))
+    assert [row.submission for row in board(world).rows] == [first]
+
+
+def test_toy_submissions_never_count(world: World) -> None:
+    world.submit(queue=Queue.TOY)
+    for _ in range(2):
+        world.finish(world.claim())
+    assert board(world).rows == ()
+
+
+def test_each_task_has_its_own_board(world: World) -> None:
+    score(world, "A", task=Task.PIXEL)
+    assert board(world).rows == ()
+    assert len(board(world, Task.PIXEL).rows) == 1
+
+
+def test_tied_teams_share_the_smallest_rank(world: World) -> None:
+    for team in ("B", "A"):
+        score(world, team)
+    score(world, "C", constant=True)
+    assert [(row.rank, row.team, row.mean_rank) for row in board(world).rows] == [
+        (1, "A", 1.5),
+        (1, "B", 1.5),
+        (3, "C", 3.0),
+    ]
+
+
+def test_anonymous_teams_are_ranked_without_their_names(world: World) -> None:
+    for team in ("Zebra", "Anonymous 1", "Yak"):
+        score(world, team)
+    for team in ("Zebra", "Yak"):
+        anonymise(world, team)
+    names = {row.team for row in board(world).rows}
+    assert names == {"Anonymous 1", "Anonymous 2", "Anonymous 3"}
+    text = leaderboard.csv(board(world))
+    assert "Zebra" not in text
+
+
+def test_publishing_is_a_switch_that_is_recorded(world: World) -> None:
+    organizer = world.organizer()
+    assert not board(world).published
+    for published in (True, False, True):
+        with world.db.write() as s:
+            account = s.get_one(Account, organizer)
+            leaderboard.publish(s, world.challenge(s), Task.SAMPLE, published, account, world.later(minutes=1))
+        assert board(world).published is published
+    assert not board(world, Task.PIXEL).published
+    with world.db.read() as s:
+        row = s.query(Board).one()
+        assert (row.changed_by, row.changed_at) == (organizer, world.now)
+
+
+def test_csv_has_challengers_columns_and_every_digit(world: World) -> None:
+    score(world, "A, B")
+    found = board(world)
+    (row,) = found.rows
+    third = replace(found, rows=(replace(row, values={"brain": 1 / 3, "abdom": 0.5}),))
+    assert leaderboard.csv(third).splitlines() == [
+        "task,alg_name,value,case",
+        'brain,"A, B",0.3333333333333333,sample',
+        'abdom,"A, B",0.5,sample',
+    ]
+
+
+def test_the_board_says_as_of_when_and_with_what(world: World) -> None:
+    score(world, "A")
+    found = board(world)
+    assert found.as_of == world.now > NOW
+    assert found.evaluator_versions == ("0.1.0",)
+
+
+def test_a_cancelled_submission_does_not_count(world: World) -> None:
+    submission = world.submit("A")
+    world.finish(world.claim(datasets=("brain",)))
+    with world.db.write() as s:
+        submissions.cancel(s, account=world.account(s, "A"), submission_id=submission, now=world.now)
+    assert board(world).rows == ()
