@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from server import errors
+from server.web.rendering import sentence
 from server.web.security import SAFE_METHODS
 
 # The most special first: StaleToken is a Conflict.
@@ -75,6 +76,7 @@ def unknown(request: Request, error: Exception) -> Response:
 
 def answer(request: Request, status: int, code: str, message: str) -> Response:
     """Say it in the way that who asks can read."""
+    message = sentence(message)
     if not is_page(request) or wants_json(request):
         headers = {"www-authenticate": "Bearer"} if status == http.HTTPStatus.UNAUTHORIZED else None
         return JSONResponse({"code": code, "message": message}, status, headers)

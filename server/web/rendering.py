@@ -58,6 +58,7 @@ class Pages:
             "number": number,
             "score": score,
             "tone": tone,
+            "sentence": sentence,
             "prose": prose.to_html,
             "inline": prose.inline,
         }
@@ -146,6 +147,13 @@ def number(value: float | None, digits: int = 3) -> str:
 def score(value: float | None) -> str:
     """Write a single score as it came: enough digits to tell it from its neighbours."""
     return "n/a" if value is None else f"{value:.5g}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a stop; a name or an address at the start stays as it is."""
+    first = text.partition(" ")[0]
+    begun = text[:1].upper() + text[1:] if first.isalpha() else text
+    return begun if begun.endswith((".", "!", "?", "`")) else f"{begun}."
 
 
 def tone(status: str) -> str:
