@@ -60,6 +60,7 @@ class Remote:
     def __init__(self, server: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.server = server.rstrip("/")
+        self.token = token
         self._client = httpx2.Client(base_url=f"{self.server}/api/v1", headers=headers, timeout=TIMEOUT_S)
         weakref.finalize(self, self._client.close)  # a command just ends; nobody else would close it
 

@@ -1,5 +1,6 @@
 """`mood try`: an image on toy cases, here, as the server would run and score it."""
 
+import json
 from pathlib import Path
 
 import typer
@@ -30,6 +31,7 @@ def try_(
     cpus: float = typer.Option(Limits().cpus, help="processors the container may use"),
     budget: float = typer.Option(600.0, help="seconds of wall clock for each case"),
     gpu: str | None = typer.Option(None, help="a GPU of this machine, as the engine names it: 0, GPU-…"),
+    as_json: bool = typer.Option(False, "--json", help="print the report as the server keeps it, every digit"),
     user: ContainerUser = typer.Option(ContainerUser.NOBODY, help="whom it runs as, where you are root"),
 ) -> None:
     """Run an image on toy cases here, as the server would; ends with 1 where the server would fail it."""
@@ -53,19 +55,21 @@ def try_(
             )
     except (CannotTry, EngineFault) as error:
         complain(str(error))
-    show(trial)
+    show(trial, as_json=as_json)
     if trial.failure is not None:
         raise typer.Exit(1)
 
 
-def show(trial: Trial) -> None:
+def show(trial: Trial, *, as_json: bool) -> None:
     """Print the end of the log, then the report or the reason why there is none."""
     lines = trial.outcome.log.rstrip().splitlines()
     if len(lines) > LOG_LINES:
         err.print(f"… {len(lines) - LOG_LINES} lines of the log left out", style="dim")
     for said in lines[-LOG_LINES:]:
         err.print(f"  {said}", style="dim", markup=False, soft_wrap=True)
-    if trial.report is not None:
+    if trial.report is not None and as_json:
+        typer.echo(json.dumps(trial.report, indent=2))
+    elif trial.report is not None:
         for said in report_lines(trial.report):
             out.print(said, markup=False, soft_wrap=True)
     if trial.failure is not None:

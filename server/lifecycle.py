@@ -43,7 +43,7 @@ from server.protocol import (
 )
 from server.storage import Store
 
-LEASE = timedelta(minutes=2)  # a worker renews it every 30 s
+LEASE = timedelta(minutes=2)  # a worker renews it every 5 s, so it outlasts a restart of the server
 FAULTS = 3  # the platform tries a job so often
 CHECKING_MAX = timedelta(hours=2)
 PREPARING_MAX = timedelta(hours=1)  # fetch and load an image of some gigabytes

@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 START_TIMEOUT_S = 30.0
 POSTGRES_HOMES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -47,6 +49,21 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], name: str) -> Non
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{name} does not listen on port {port} after {START_TIMEOUT_S} s")
+
+
+def wait_for_recovery(server: Postgres) -> None:
+    """Return when PostgreSQL lets somebody in: it listens before it does."""
+    address = server.url("postgres").replace("+psycopg", "")
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -115,6 +132,8 @@ def postgres_server(folder: Path) -> Iterator[Postgres]:
         )
         try:
             wait_for_port(port, process, "postgres")
-            yield Postgres(port=port)
+            server = Postgres(port=port)
+            wait_for_recovery(server)
+            yield server
         finally:
             stop(process)

@@ -1,5 +1,7 @@
 """A tiny challenge and tiny images, made once for the session."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,16 @@ def tiny_challenge(tmp_path_factory: pytest.TempPathFactory) -> Path:
         progress=lambda _: None,
     )
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_images_left() -> Iterator[None]:
+    """Remove what these tests built; layers that others use stay."""
+    yield
+    listed = ["docker", "image", "ls", "--quiet", "--filter", "reference=mood-test/*"]
+    images = subprocess.run(listed, check=False, capture_output=True, text=True).stdout.split()
+    if images:
+        subprocess.run(["docker", "image", "rm", "--force", *set(images)], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session")

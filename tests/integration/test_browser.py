@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.conftest import Backend
 from tests.stack import PASSWORD, RunningStack, running_stack
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.browser, pytest.mark.redis, pytest
 # Without these Chromium looks for hosts of its own at every start.
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 120_000  # containers run meanwhile
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture
