@@ -21,6 +21,7 @@ from server.web.app import create_app
 from server.web.deps import SESSION_COOKIE
 from server.web.site import Site
 from tests.conftest import Backend
+from tests.server.web.real_server import RealServer, running
 from tests.server.world import World
 
 URL = "http://mood.test"
@@ -140,3 +141,10 @@ class Play:
 @pytest.fixture
 def play(world: World) -> Play:
     return Play(world)
+
+
+@pytest.fixture
+def server(people: People) -> Iterator[RealServer]:
+    """The application behind a real socket."""
+    with running(people.app, people.world) as found:
+        yield found
