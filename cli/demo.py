@@ -105,7 +105,9 @@ def demo(
     with stages.stage("Building three images"):
         engine = Engine()
         base = base_image(engine, cache=HOME.parent.absolute(), say=say)
-        images = build_reference_images(engine, TEAMS, base=base, training=training, work=home / "images", say=say)
+        images = build_reference_images(
+            engine, TEAMS, base=base, training=training, work=home / "images", say=say, prefix="mood-demo"
+        )
     with ExitStack() as running:
         with stages.stage("Starting server and worker"):
             port = free_port(port)
