@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from server.layers import Layer, clean, is_regular
+from server.layers import Budget, Layer, clean, is_regular
 from server.protocol import FailureCode
 from server.tars import (
     CHUNK,
@@ -45,7 +45,7 @@ JSON_TOTAL_MAX = 32 * 2**20  # bytes of all of them
 MEMBERS_MAX = 20_000  # files in the archive itself: a layer has three
 LAYERS_MAX = 512  # engines take 127
 MEMORY_MAX = 2 * 2**30  # bytes of address space of the child
-CPU_MAX_S = 3600
+CPU_MAX_S = 1800
 BEAT_S = 30.0  # how often the parent says that the child is at it
 
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -152,6 +152,7 @@ class Seen:
     json_bytes: int = 0
     read_bytes: int = 0
     unpacked_bytes: int = 0
+    budget: Budget = field(default_factory=Budget)
 
 
 def check(path: Path, wanted: Wanted) -> Facts | Refusal:
@@ -233,7 +234,7 @@ def read_file(seen: Seen, content: Content, wanted: Wanted, count: Callable[[byt
     if first[:1] in (b"{", b"["):
         found.small = small(seen, source)
     elif is_tar(first):
-        found.layer = Layer()
+        found.layer = Layer(seen.budget)
         found.unpacked_bytes = read_layer(seen, found.layer, source, wanted)
     while source.read(CHUNK):
         pass

@@ -12,8 +12,8 @@ from server.tars import Damaged, Kind, Member, TooMuch
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
-LINK_BYTES_MAX = 64 * 2**20  # of the names of links and whiteouts of one layer
-ENTRIES_MAX = 2_000_000  # of one layer
+LINK_BYTES_MAX = 128 * 2**20  # of the names of links and whiteouts of an image
+ENTRIES_MAX = 4_000_000  # of an image's layers together; large ones have some 200,000
 FOLLOWED_MAX = 40  # links on the way to one file: Linux's own bound
 
 
@@ -35,14 +35,22 @@ class Link:
 
 
 @dataclass
+class Budget:
+    """What all layers of an archive may still cost."""
+
+    entries: int = field(default_factory=lambda: ENTRIES_MAX)
+    link_bytes: int = field(default_factory=lambda: LINK_BYTES_MAX)
+
+
+@dataclass
 class Layer:
     """What a layer adds to and takes from the ones below it."""
 
+    budget: Budget
     entries: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of path and kind
     links: dict[str, Link] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
-    link_bytes: int = 0
     parent: str = ""  # the folder that was written down last
 
     def add(self, member: Member) -> None:
@@ -103,13 +111,14 @@ class Layer:
 
     def _note(self, path: str, found: Found) -> None:
         self.entries.append(digest(path, found))
-        if len(self.entries) > ENTRIES_MAX:
-            raise TooMuch(f"a layer holds more than {ENTRIES_MAX} files")
+        self.budget.entries -= 1
+        if self.budget.entries < 0:
+            raise TooMuch(f"the image holds more than {ENTRIES_MAX} files")
 
     def _keep(self, name: str) -> None:
-        self.link_bytes += len(name) + 100  # what an entry of a dict costs
-        if self.link_bytes > LINK_BYTES_MAX:
-            raise TooMuch("a layer holds too many links")
+        self.budget.link_bytes -= len(name) + 100  # what an entry of a dict costs
+        if self.budget.link_bytes < 0:
+            raise TooMuch("the image holds more links than any image needs")
 
 
 KINDS = {Kind.FILE: Found.FILE, Kind.FOLDER: Found.FOLDER, Kind.OTHER: Found.OTHER}

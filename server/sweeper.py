@@ -1,4 +1,4 @@
-"""Repairs what a lost message or a silent worker left undone: two threads of the server.
+"""Repairs what a lost message or a silent worker left undone: threads of the server.
 
 Two servers that sweep at once do no harm: every step is guarded in the database.
 """
@@ -24,6 +24,8 @@ Clock = Callable[[], datetime]
 REMIND_EVERY = timedelta(seconds=20)  # a job that still waits is rung for again
 CLEAN_EVERY = timedelta(minutes=10)
 INCOMING_KEPT = timedelta(days=1)  # an upload of 10 GB over a slow line takes hours
+STOP_WAITS_S = 10.0
+CHECKERS = 2  # archives read at a time: a slow one does not hold up everybody
 ALARM_EVERY = timedelta(minutes=10)  # one log line so often about jobs that wait for a host
 
 
@@ -77,18 +79,22 @@ class Sweeper:
         return len(waiting)
 
     def start(self) -> None:
-        """Run both threads until `stop`."""
-        for name, step in (("sweeper", self._tidy_now), ("archive checks", self._check_now)):
+        """Run the threads until `stop`."""
+        steps = [("sweeper", self._tidy_now), *[("archive checks", self._check_now)] * CHECKERS]
+        for name, step in steps:
             thread = threading.Thread(target=self._loop, args=(step,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """End the threads; waits for the step that runs."""
+        """End the threads; waits a little for the step that runs.
+
+        An archive check of minutes is left behind: its lease ends, and the next server does it again.
+        """
         self._stopping.set()
         self._wake_checks.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(STOP_WAITS_S)
         self._threads.clear()
         self._doorbell.close()
 
