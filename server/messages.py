@@ -81,14 +81,17 @@ WARNINGS: dict[WarningCode, tuple[str, str]] = {  # one, several
         "1 prediction is larger than a volume of its shape can be and counts 0 everywhere.",
         "{count} predictions are larger than volumes of their shape can be and count 0 everywhere.",
     ),
-    _W.NAN: ("1 score is not a number and counts 0.", "{count} scores are not a number and count 0."),
+    _W.NAN: (
+        "1 case holds scores that are not a number; these count 0.",
+        "{count} cases hold scores that are not a number; these count 0.",
+    ),
     _W.INFINITE: (
-        "1 score is infinite: plus counts 1, minus counts 0.",
-        "{count} scores are infinite: plus counts 1, minus counts 0.",
+        "1 case holds infinite scores: plus counts 1, minus counts 0.",
+        "{count} cases hold infinite scores: plus counts 1, minus counts 0.",
     ),
     _W.CLAMPED: (
-        "1 score lies outside [0, 1] and was clamped.",
-        "{count} scores lie outside [0, 1] and were clamped.",
+        "1 case holds scores outside [0, 1]; these were clamped.",
+        "{count} cases hold scores outside [0, 1]; these were clamped.",
     ),
     _W.CONSTANT: (
         "1 case has the same score everywhere.",

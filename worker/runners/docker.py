@@ -22,13 +22,15 @@ from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from server.protocol import ContainerUser
 from worker.runners.base import Ended, EngineFault, Outcome, Run
+from worker.runners.memory import control_group, held_bytes
 from worker.runners.watch import OutputWatch, end_reason
 
 NOBODY = 65534  # "nobody" of every distribution; owns nothing on a host
 QUICK_S = 60  # an engine that takes longer for an inspect or a kill is broken
 SLOW_S = 3600  # loads, builds and saves of many gigabytes may be silent for long
 GONE_S = 30.0  # how long a killed container may take to be gone
-SAMPLE_S = 0.5  # between two looks at a container's memory
+SAMPLE_S = 0.05  # between two looks at a container's control group
+ASK_S = 0.5  # between two questions to the engine, where the control group is not to be seen
 LOG_BYTES = 256 * 1024  # the end of a log that is kept
 # The engine keeps two such files a container. A line costs some 30 bytes beside its text, so that even a
 # flood of two-byte lines leaves more than LOG_BYTES in one file: a cut log can be told from a whole one.
@@ -554,10 +556,12 @@ class _MemorySampler:
         self._thread.join()
 
     def _sample(self) -> None:
-        while not self._over.is_set():
-            # A container that ends while it is measured has no more samples; that is all a failure means.
-            with suppress(EngineFault):
-                now = self._engine.memory_bytes(self._container)
+        # A container that ends while it is measured has no more samples; that is all a failure means.
+        with suppress(EngineFault):
+            pid = int(self._engine.state(self._container)["Pid"])
+            group = control_group(pid, self._container)
+            while not self._over.is_set():
+                now = held_bytes(group) if group else self._engine.memory_bytes(self._container)
                 if now is not None:
                     self.peak_bytes = max(now, self.peak_bytes or 0)
-            self._over.wait(SAMPLE_S)
+                self._over.wait(SAMPLE_S if group else ASK_S)
