@@ -21,4 +21,11 @@ def serve(
     """Start the server; Ctrl-C ends it."""
     given: dict[str, Any] = {"home": home, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, server_header=False)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=3,  # a page that watches live state keeps its connection for ever
+    )

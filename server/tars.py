@@ -147,9 +147,9 @@ def number(header: bytes, start: int, length: int) -> int:
         try:
             value = int(digits, 8)
         except ValueError as error:
-            raise Damaged(f"{field!r} is not a number in a tar header") from error
+            raise Damaged("a tar header holds something else where a number belongs") from error
     if value < 0:
-        raise Damaged("a negative number in a tar header")
+        raise Damaged("a tar header holds a negative number")
     return value
 
 

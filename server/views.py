@@ -98,8 +98,9 @@ class JobView:
         """Where it is, in words."""
         if self.status is not JobStatus.PREDICTING or self.stage is None or not self.cases_total:
             return str(self.status)
-        done = f"{self.cases_done} of {self.cases_total}"
-        return f"{self.stage} cases, {done}{'' if self.is_exact else ' tenths'}"
+        if self.is_exact:
+            return f"{self.stage} cases, {self.cases_done} of {self.cases_total}"
+        return f"{self.stage} cases, about {100 * self.cases_done // self.cases_total} %"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """How Alembic runs here: on the connection that server.db hands over, in its transaction."""
 
 from alembic import context
+
 from server.models import Base
 
 context.configure(

@@ -61,7 +61,7 @@ def test_toy_progress_is_exact_and_hidden_progress_in_tenths(world: World) -> No
     progress(world, spec, Stage.HIDDEN, 613, 688)
     team, boss = job(shown(world, submission)), job(shown(world, submission, organizer=organizer))
     assert (team.cases_done, team.cases_total, team.is_exact) == (8, 10, False)
-    assert team.progress_text == "hidden cases, 8 of 10 tenths"
+    assert team.progress_text == "hidden cases, about 80 %"
     assert (boss.cases_done, boss.cases_total, boss.is_exact) == (613, 688, True)
 
 

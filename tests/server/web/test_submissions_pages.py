@@ -127,7 +127,7 @@ def test_team_sees_tenths_of_hidden_cases_and_the_organizer_each(people: People,
         progress = Renewal(token=spec.token, stage=Stage.HIDDEN, cases_done=233, cases_total=542)
         lifecycle.renew(session, spec.job, progress, world.now)
     team = people.browser().get(f"/submissions/{submission}").text
-    assert "4 of 10 tenths" in team
+    assert "about 40 %" in team
     assert "233" not in team
     assert "542" not in team
     assert "233 of 542" in people.organizer().get(f"/submissions/{submission}").text
