@@ -7,7 +7,7 @@ import typer
 import yaml
 
 from cli.console import complain, err, out
-from cli.facts import facts, settings_at
+from cli.facts import facts, server_settings
 from evaluator.dataset import Manifest, build_manifest
 from server import challenges
 from server.errors import Refused
@@ -66,7 +66,7 @@ def load(
     home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
 ) -> None:
     """Make a challenge known to the server."""
-    settings = settings_at(home)
+    settings = server_settings(home=home)
     with facts(settings) as database:
         try:
             slug = challenges.load(database, Store(settings.store_dir), folder, datetime.now(UTC))

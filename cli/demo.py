@@ -110,11 +110,11 @@ def demo(
         )
     with ExitStack() as running:
         with stages.stage("Starting server and worker"):
-            port = free_port(port)
-            stack = running.enter_context(Stack.start(home=home / "home", data=data, host="127.0.0.1", port=port))
+            settings = Settings(home=home / "home", host="127.0.0.1", port=free_port(port))
+            stack = running.enter_context(Stack.start(settings, data))
             stages.pids |= {"server": stack.server.pid, "worker": stack.worker.pid}
             password = secrets.token_urlsafe(9)
-            organizer, teams = register(stack.url, Settings(home=home / "home"), password)
+            organizer, teams = register(stack.url, settings, password)
         boards, views = judge(stages, organizer, teams, images)
         out.print(stages.table())
         wrong = complaints(data, boards, views)

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from server.db import Database
 from server.settings import Settings
 
 
-def settings_at(home: Path | None) -> Settings:
-    """Give the server's settings; `home` goes before MOOD_HOME."""
-    return Settings() if home is None else Settings(home=home)
+def server_settings(*, home: Path | None, host: str | None = None, port: int | None = None) -> Settings:
+    """Give the server's settings; what is given here goes before the environment's."""
+    given: dict[str, Any] = {"home": home and home.absolute(), "host": host, "port": port}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from cli.console import complain, err
-from cli.facts import facts, settings_at
+from cli.facts import facts, server_settings
 from server import accounts
 from server.errors import Refused
 
@@ -24,7 +24,7 @@ def add(
     home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
 ) -> None:
     """Add a host; its worker's token is printed once and kept nowhere."""
-    with facts(settings_at(home)) as database, database.write() as session:
+    with facts(server_settings(home=home)) as database, database.write() as session:
         try:
             token = accounts.add_host(session, name, datetime.now(UTC))
         except Refused as refused:

@@ -1,12 +1,11 @@
 """`mood serve`: the server."""
 
 from pathlib import Path
-from typing import Any
 
 import typer
 import uvicorn
 
-from server.settings import Settings
+from cli.facts import server_settings
 from server.web.app import create_app
 
 app = typer.Typer()
@@ -19,8 +18,7 @@ def serve(
     port: int | None = typer.Option(None, help="port to listen on [MOOD_PORT]"),
 ) -> None:
     """Start the server; Ctrl-C ends it."""
-    given: dict[str, Any] = {"home": home, "host": host, "port": port}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    settings = server_settings(home=home, host=host, port=port)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

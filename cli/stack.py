@@ -37,15 +37,14 @@ class Stack:
 
     @classmethod
     @contextmanager
-    def start(cls, *, home: Path, data: Path, host: str, port: int) -> Iterator[Self]:
+    def start(cls, settings: Settings, data: Path) -> Iterator[Self]:
         """Load the challenge, start both processes, yield when the server answers, end both."""
-        settings = Settings(home=home, host=host, port=port)
         prepare(settings, data)
-        url = f"http://{host}:{port}"
-        logs = home / "logs"
+        url = f"http://{settings.host}:{settings.port}"
+        logs = settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         server_log, worker_log = logs / "server.log", logs / "worker.log"
-        server = start("serve", server_environment(home, host, port), server_log)
+        server = start("serve", server_environment(settings), server_log)
         worker = None
         try:
             wait_until_it_answers(url, server, server_log)
@@ -113,7 +112,7 @@ def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, st
         "MOOD_WORKER_SERVER_URL": url,
         "MOOD_WORKER_HOST_TOKEN": token_file(settings).read_text(encoding="utf-8"),
         "MOOD_WORKER_DATA": str(data),
-        "MOOD_WORKER_SCRATCH": str(settings.home / "scratch"),
+        "MOOD_WORKER_SCRATCH": str(settings.home.absolute() / "scratch"),
         "MOOD_WORKER_BROKER_URL": settings.broker_url,
     }
 
@@ -123,9 +122,15 @@ def is_the_workers(variable: str) -> bool:
     return variable.startswith("MOOD_WORKER_") or not variable.startswith("MOOD_")
 
 
-def server_environment(home: Path, host: str, port: int) -> dict[str, str]:
+def server_environment(settings: Settings) -> dict[str, str]:
     """Give the environment, with where to live and to listen."""
-    return os.environ | {"MOOD_HOME": str(home), "MOOD_HOST": host, "MOOD_PORT": str(port)}
+    return os.environ | {
+        "MOOD_HOME": str(settings.home.absolute()),
+        "MOOD_HOST": settings.host,
+        "MOOD_PORT": str(settings.port),
+        "MOOD_DATABASE_URL": settings.database_url,
+        "MOOD_BROKER_URL": settings.broker_url,
+    }
 
 
 def start(command: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from cli.console import complain, out
+from cli.facts import server_settings
 from cli.stack import Stack
 
 app = typer.Typer()
@@ -13,12 +14,12 @@ app = typer.Typer()
 @app.command()
 def up(
     data: Path = typer.Option(help="the challenge folder, made by `mood challenge init`"),
-    home: Path = typer.Option(Path("mood-home"), help="where database, store and broker live"),
-    host: str = typer.Option("127.0.0.1", help="address to listen on"),
-    port: int = typer.Option(8000, help="port to listen on"),
+    home: Path | None = typer.Option(None, help="where database, store and broker live [MOOD_HOME]"),
+    host: str | None = typer.Option(None, help="address to listen on [MOOD_HOST]"),
+    port: int | None = typer.Option(None, help="port to listen on [MOOD_PORT]"),
 ) -> None:
     """Start server and worker together, with the challenge loaded."""
-    with Stack.start(home=home.absolute(), data=data.absolute(), host=host, port=port) as stack:
+    with Stack.start(server_settings(home=home, host=host, port=port), data.absolute()) as stack:
         out.print(f"Up at {stack.url}; Ctrl-C ends it. Logs: {stack.server_log}, {stack.worker_log}", soft_wrap=True)
         try:
             ended = stack.wait()

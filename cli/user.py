@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.console import complain, out
-from cli.facts import facts, settings_at
+from cli.facts import facts, server_settings
 from server import accounts
 from server.errors import Refused
 
@@ -30,7 +30,7 @@ def add(
     if not organizer and team is None:
         complain("A participant belongs to a team: add --team NAME, or --organizer.")
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else piped()
-    with facts(settings_at(home)) as database, database.write() as session:
+    with facts(server_settings(home=home)) as database, database.write() as session:
         try:
             accounts.add_user(
                 session,

@@ -20,8 +20,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # A Python that the project runs on.
 python=
-for candidate in python3.13 python3.12 python3.11 python3; do
-  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+for candidate in python3 python3.13 python3.12 python3.11; do
+  if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     python=$candidate
     break
   fi

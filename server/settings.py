@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MOOD_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    home: Path = Field(default=Path("var"), description="folder that holds all that the server keeps")
+    home: Path = Field(default=Path("mood-home"), description="folder that holds all that the server keeps")
     database_url: str = Field(
         default_factory=lambda given: f"sqlite:///{given['home'].absolute() / 'mood.db'}",
         description="SQLAlchemy address of the database; empty: SQLite in the home folder",

@@ -68,24 +68,16 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(
-    backend: Backend, home: Path, data: Path, *, settings: dict[str, str] | None = None, worker: bool = True
-) -> Iterator[RunningStack]:
+def running_stack(backend: Backend, home: Path, data: Path, *, worker: bool = True) -> Iterator[RunningStack]:
     """Yield when the server answers; ends every process it started."""
     home.mkdir(parents=True, exist_ok=True)
     port = processes.free_port(18000)
-    given = {
-        "MOOD_DATABASE_URL": backend.database_url,
-        "MOOD_BROKER_URL": backend.broker_url,
-        "MOOD_SWEEP_EVERY_S": "0.5",
-        **(settings or {}),
-    }
     known = Settings(
         home=home, host="127.0.0.1", port=port, database_url=backend.database_url, broker_url=backend.broker_url
     )
     processes.prepare(known, data)
     url = f"http://127.0.0.1:{port}"
-    environment = processes.server_environment(home, "127.0.0.1", port) | given
+    environment = processes.server_environment(known) | {"MOOD_SWEEP_EVERY_S": "0.5"}
     server = processes.start("serve", environment, home / "server.log")
     stack = RunningStack(
         url=url,
