@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from cli.console import duration, out, size
+from cli.console import complain, duration, out, size
 from cli.demo_checks import complaints
 from cli.handing_in import hand_in
 from cli.images import base_image, build_reference_images
@@ -125,9 +125,11 @@ def demo(
             raise typer.Exit(1 if wrong else 0)
         say(f"The server stays up. Organizer: {ORGANIZER}, password {password}. Ctrl-C ends it.")
         try:
-            stack.wait()
+            ended = stack.wait()
         except KeyboardInterrupt:
             say("Stopping.")
+            return
+    complain(f"The {ended} ended by itself: see its log in {home / 'home' / 'logs'}.")
 
 
 def say(text: str) -> None:

@@ -1,6 +1,7 @@
 """Server and worker as two processes of this machine: what `mood up` and `mood demo` stand on."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +39,12 @@ class Stack:
     @classmethod
     @contextmanager
     def start(cls, settings: Settings, data: Path) -> Iterator[Self]:
-        """Load the challenge, start both processes, yield when the server answers, end both."""
+        """Load the challenge, start both processes, yield when the server answers, end both.
+
+        SIGTERM, which service managers send, becomes KeyboardInterrupt as Ctrl-C does, so that neither is orphaned.
+        """
+        for interruption in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(interruption, signal.default_int_handler)
         prepare(settings, data)
         url = f"http://{settings.host}:{settings.port}"
         logs = settings.home / "logs"

@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from cli.stack import free_port
 from tests.conftest import Backend
 from tests.stack import PASSWORD, RunningStack, build_busybox_image, running_stack
 
@@ -97,6 +100,30 @@ def test_a_failing_submission_ends_follow_with_its_code(stack: RunningStack, tmp
     done = shell.run("submit", image, "--task", "sample", "--follow")
     assert done.returncode == 1
     assert "E-EXIT" in done.stdout
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_what_other_commands_set_up_and_ends_both_processes(
+    tmp_path: Path, tiny_challenge: Path, interruption: signal.Signals
+) -> None:
+    operator = Shell(tmp_path / "config", MOOD_HOME=str(tmp_path / "home"))
+    operator.says("user", "add", "org@example.org", "--organizer", typed=f"{PASSWORD}\n")
+    port = free_port(19000)
+    command = [sys.executable, "-m", "cli", "up", "--data", str(tiny_challenge), "--port", str(port)]
+    up = subprocess.Popen(command, env=operator.environment, stdout=subprocess.PIPE, text=True)
+    assert up.stdout is not None
+    said = up.stdout.readline()
+    try:
+        assert said.startswith(f"Up at http://127.0.0.1:{port}")
+        operator.says("login", f"http://127.0.0.1:{port}", "--email", "org@example.org", typed=f"{PASSWORD}\n")
+    finally:
+        up.send_signal(interruption)
+        rest, _ = up.communicate(timeout=60)
+    assert up.returncode == 0
+    assert "Stopping" in rest
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{port}/healthz")
 
 
 def test_a_folder_of_volumes_becomes_a_loaded_challenge(tmp_path: Path, tiny_challenge: Path) -> None:
