@@ -11,8 +11,9 @@ from typing import Final
 from evaluator.formats import SUFFIX, UnreadableError, Volume
 from evaluator.parser import Parser, ParserError
 from evaluator.readings import PixelReading, SampleReading
-from evaluator.report import PIXEL, SAMPLE, Report, ToyCase, toy_report
-from evaluator.wording import report_lines
+from evaluator.report import ToyCase, toy_report
+from evaluator.tasks import SAMPLE, TASKS
+from evaluator.wording import Report, report_lines
 
 _VOXEL_BYTES: Final = 8
 _SPARE_BYTES: Final = 64 << 20
@@ -59,7 +60,7 @@ def _options() -> argparse.ArgumentParser:
     command = parser.add_subparsers(required=True).add_parser("score", help="score a folder of predictions")
     command.add_argument("predictions", type=Path, help=f"<case>{SUFFIX} (pixel) or <case>{SUFFIX}.txt (sample)")
     command.add_argument("labels", type=Path, help="the same names")
-    command.add_argument("--task", choices=(SAMPLE, PIXEL), required=True)
+    command.add_argument("--task", choices=TASKS, required=True)
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 

@@ -21,6 +21,7 @@ import numpy as np
 from evaluator.deal import BATCH_SIZE, Deal, ImpossibleDealError, deal
 from evaluator.formats import SUFFIX, LabelError, Shape, UnreadableError, Volume, count_positive, read_label
 from evaluator.inflate import GzipInflater
+from evaluator.tasks import PIXEL, SAMPLE, TASKS
 
 MANIFEST: Final = "manifest.json"
 DEAL: Final = "deal.json"
@@ -28,9 +29,6 @@ VERSION: Final = 1
 TOY: Final = "toy"
 TEST: Final = "test"
 SPLITS: Final = (TOY, TEST)
-SAMPLE: Final = "sample"
-PIXEL: Final = "pixel"
-TASKS: Final = (SAMPLE, PIXEL)
 _DIMENSIONS: Final = 3
 
 
@@ -51,6 +49,11 @@ class Case:
     tasks: tuple[str, ...]  # of sample, pixel
     label: int | None = None  # 0 or 1; None: not in the sample task
     positive_voxels: int | None = None  # of the pixel label; None: not in the pixel task
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Read what `asdict` gave and JSON kept."""
+        return cls(**{**fields, "shape": tuple(fields["shape"]), "tasks": tuple(fields["tasks"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +81,7 @@ class Deals:
 
     def to_bytes(self) -> bytes:
         """Give the file's content."""
-        datasets = {
-            name: {"official": found.official, "validation": found.validation} for name, found in self.datasets.items()
-        }
-        return _json({"batch_size": self.batch_size, "datasets": datasets})
+        return _json(asdict(self))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -348,7 +348,7 @@ def _json(fields: Mapping[str, Any]) -> bytes:
 
 def _contents_to_fields(contents: Contents) -> dict[str, Any]:
     return {
-        "files": {name: {"sha256": entry.sha256, "bytes": entry.bytes} for name, entry in contents.files.items()},
+        "files": {name: asdict(entry) for name, entry in contents.files.items()},
         "cases": {split: [asdict(case) for case in cases] for split, cases in contents.cases.items()},
     }
 
@@ -356,12 +356,8 @@ def _contents_to_fields(contents: Contents) -> dict[str, Any]:
 def _contents(fields: Mapping[str, Any]) -> Contents:
     return Contents(
         files={name: FileEntry(**entry) for name, entry in fields["files"].items()},
-        cases={split: tuple(_case(case) for case in cases) for split, cases in fields["cases"].items()},
+        cases={split: tuple(Case.from_fields(case) for case in cases) for split, cases in fields["cases"].items()},
     )
-
-
-def _case(fields: Mapping[str, Any]) -> Case:
-    return Case(**{**fields, "shape": tuple(fields["shape"]), "tasks": tuple(fields["tasks"])})
 
 
 def _batches(fields: Sequence[Sequence[str]]) -> Deal:

@@ -19,7 +19,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from evaluator import notes
-from evaluator.inflate import DamagedError, GzipInflater, Inflater
+from evaluator.inflate import DamagedError, GzipInflater
 from evaluator.kernels import Tally
 from evaluator.metrics.samples import clamped
 from evaluator.readings import PixelReading, Status
@@ -55,7 +55,7 @@ class ScoreReading:
 class Volume:
     """An open volume: its header is read, its voxels are still to come, once."""
 
-    def __init__(self, stream: Inflater, header: Nifti1Header) -> None:
+    def __init__(self, stream: GzipInflater, header: Nifti1Header) -> None:
         self._stream = stream
         self.shape: Shape = tuple(int(n) for n in header.get_data_shape())
         self.stored: np.dtype[np.generic] = header.get_data_dtype()
@@ -160,7 +160,7 @@ def read_label(content: bytes) -> int:
     return int(line)
 
 
-def _header(stream: Inflater) -> Nifti1Header:
+def _header(stream: GzipInflater) -> Nifti1Header:
     """Parse the header at the start, the way nibabel tells NIfTI-1 from NIfTI-2."""
     block = stream.peek(Nifti1Header.sizeof_hdr)
     if Nifti1Header.may_contain_header(block):

@@ -6,7 +6,7 @@ whose checksum is wrong). What follows the wanted bytes is looked at by `at_end`
 
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 _INPUT_BYTES: Final = 1 << 18
 _TRAILER_BYTES: Final = 8  # CRC-32 and length, little-endian
@@ -20,19 +20,6 @@ class DamagedError(ValueError):
     """The stream cannot give what was asked for."""
 
 
-class Inflater(Protocol):
-    """A stream that gives exactly what is asked for, or raises DamagedError."""
-
-    def read(self, count: int) -> bytes:
-        """Give exactly `count` bytes."""
-
-    def at_end(self) -> bool:
-        """Nothing follows, and every checksum was right."""
-
-    def peek(self, count: int) -> bytes:
-        """Give the next `count` bytes, which `read` will give again."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class MemberHeader:
     """What a gzip member says of its origin."""
@@ -42,15 +29,13 @@ class MemberHeader:
 
 
 class GzipInflater:
-    """Reads the members of a gzip file one after the other, as one stream."""
+    """Reads the members of a gzip file one after the other, as one stream. Raises DamagedError."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._input = b""
         self._ahead = b""  # peeked at
-        self._inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-        self._crc = 0
-        self._length = 0
+        self._crc = self._length = 0  # of the member so far
         self._checksums_hold = True
         self.header = self._member()
 

@@ -39,11 +39,6 @@ class PixelReading:
     notes: Notes = field(default_factory=dict)
 
     @property
-    def distinct(self) -> int:
-        """How many different scores were given."""
-        return self.sketch.distinct
-
-    @property
     def label(self) -> int:
         """1 where a voxel is anomalous."""
         return int(self.sketch.n_positive > 0)

@@ -6,17 +6,15 @@ Values in, values out. A report is plain data that JSON can carry; undefined is 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 from evaluator import __version__, notes
 from evaluator.metrics import samples, voxels
 from evaluator.readings import PixelReading, SampleReading, Status
 from evaluator.sketch import Sketch
+from evaluator.tasks import TASKS
+from evaluator.wording import Report
 
 Reading = PixelReading | SampleReading
-Report = dict[str, Any]
-PIXEL: Final = "pixel"
-SAMPLE: Final = "sample"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +40,8 @@ def toy_report(
     there; `peak_memory_bytes` None: too short to sample.
     `job_warnings` (code -> count) are those of the run itself; they stand after those of the predictions.
     """
-    if task not in {PIXEL, SAMPLE}:
-        raise ValueError(f"task is {task!r}, not {SAMPLE} or {PIXEL}")
+    if task not in TASKS:
+        raise ValueError(f"task is {task!r}, not {' or '.join(TASKS)}")
     readings = [case.reading for case in cases]
     counts = warnings(readings) | dict(job_warnings or {})
     return {

@@ -143,11 +143,6 @@ class Sketch:
         """How many different scores occur."""
         return int(self.bins.size)
 
-    @property
-    def is_constant(self) -> bool:
-        """Every voxel has the same score."""
-        return self.distinct == 1
-
     def to_bytes(self) -> bytes:
         """Write as .npz (numpy reads it too); equal sketches give equal bytes."""
         arrays: dict[str, NDArray[np.generic]] = {

@@ -1,12 +1,12 @@
 """Reports as text. Imports no third party, so that a command line without numpy can show them."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from evaluator import notes
+from evaluator.tasks import SAMPLE
 
-Report = dict[str, Any]
-SAMPLE: Final = "sample"
+Report = dict[str, Any]  # as `evaluator.report.toy_report` makes it
 
 
 def report_lines(report: Report) -> list[str]:

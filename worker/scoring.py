@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from evaluator import report
 from evaluator.parser import Parser
-from evaluator.readings import PixelReading, SampleReading, Status
-from evaluator.report import ToyCase
+from evaluator.readings import Status
+from evaluator.report import Reading, ToyCase
+from evaluator.wording import Report
 from server.protocol import JobWarning, Task, WarningCode
 from worker.runners.base import Outcome
 from worker.starts import Case, Ran, warnings_of
@@ -17,8 +18,6 @@ from worker.workspace import BYTES_A_VOXEL
 SPARE_FILE_BYTES = 2**20  # beside the voxels: a header, and what gzip adds to noise
 PARSE_S = 60.0  # for one file, and
 PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes
-
-Reading = PixelReading | SampleReading
 
 
 def read_predictions(ran: Ran, *, check: Callable[[], None]) -> list[ToyCase]:
@@ -61,7 +60,7 @@ def job_warnings(read: Sequence[ToyCase], outcome: Outcome) -> list[JobWarning]:
     return [JobWarning(code=code, count=count) for code, count in (counts | warnings_of(outcome)).items()]
 
 
-def report_of(read: Sequence[ToyCase], ran: Ran) -> report.Report:
+def report_of(read: Sequence[ToyCase], ran: Ran) -> Report:
     """Write the report on a toy start, as a team sees it."""
     return report.toy_report(
         ran.start.task,

@@ -14,7 +14,7 @@ from evaluator.dataset import TOY
 from evaluator.formats import SUFFIX, Volume
 from evaluator.parser.opening import opened
 from evaluator.readings import Status
-from evaluator.report import Report
+from evaluator.wording import Report
 from server.protocol import ContainerUser, FailureCode, Limits, Task
 from worker.archives import BadArchive, image_digest
 from worker.holdings import case_in
@@ -22,7 +22,7 @@ from worker.images import ImageFault, load_archive
 from worker.runners.base import Outcome, Runner
 from worker.runners.docker import DockerRunner, Engine, ImageFacts
 from worker.scoring import is_empty, read_predictions, report_of
-from worker.starts import Case, Ran, Start, failure_of, own_user, started
+from worker.starts import Case, Ran, Start, failure_of, own_user, prediction_name, started
 
 log = logging.getLogger(__name__)
 
@@ -148,11 +148,13 @@ def available(image: str, engine: Engine) -> Iterator[ImageFacts]:
 def keep_predictions(ran: Ran, folder: Path) -> None:
     """Copy what the container wrote under the cases' own names. Only regular files, never what a link names."""
     folder.mkdir(parents=True, exist_ok=True)
-    suffix = "" if ran.start.task is Task.PIXEL else ".txt"
     for case, path in ran.predictions.items():
         with opened(path, max_bytes=ran.start.output_bytes) as found:
             if isinstance(found, Status):
                 log.warning("prediction of %s not kept: %s", case, found)
                 continue
-            with os.fdopen(os.dup(found), "rb") as file, (folder / f"{case}{suffix}").open("wb") as copy:
+            with (
+                os.fdopen(os.dup(found), "rb") as file,
+                (folder / prediction_name(ran.start.task, case)).open("wb") as copy,
+            ):
                 shutil.copyfileobj(file, copy)

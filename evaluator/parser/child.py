@@ -11,13 +11,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from evaluator.formats import (
-    MOST_TEXT_BYTES,
-    LabelError,
-    read_pixel,
-    read_score,
-    without_prediction,
-)
+from evaluator.formats import MOST_TEXT_BYTES, LabelError, read_pixel, read_score, without_prediction
 from evaluator.parser.confine import confine, limit_cpu
 from evaluator.parser.wire import MOST_FDS, MOST_REQUEST_BYTES, Answer, Request, send
 from evaluator.readings import Status

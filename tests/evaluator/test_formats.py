@@ -106,7 +106,7 @@ def test_odd_scores_are_noted_and_the_rest_keeps_its_scores() -> None:
     assert found.status is Status.OK
     assert found.notes == {notes.NAN: 1, notes.INFINITE: 2, notes.CLAMPED: 2}
     assert found.sketch.n_positive == 1
-    assert found.distinct == 3  # 0, 0.5, 1
+    assert found.sketch.distinct == 3  # 0, 0.5, 1
 
 
 def test_nothing_odd_is_noted_of_a_plain_file() -> None:

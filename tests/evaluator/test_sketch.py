@@ -58,7 +58,7 @@ def test_there_are_15361_scores() -> None:
 
 def test_missing_prediction_is_zero_everywhere() -> None:
     assert Sketch.zeros(positive=2, negative=1) == sketch([0, 0, 0], [1, 1, 0])
-    assert Sketch.zeros(positive=2, negative=1).is_constant
+    assert Sketch.zeros(positive=2, negative=1).distinct == 1
 
 
 def test_sum_of_sketches_is_the_sketch_of_all() -> None:
