@@ -16,6 +16,7 @@ from threading import Event
 
 from evaluator.parser import Parser
 from server.protocol import ContainerUser, Limits, Task
+from worker import page_cache
 from worker.holdings import Held
 from worker.runners.base import Ended, Run
 from worker.runners.docker import DockerRunner, Engine
@@ -61,6 +62,7 @@ def check_host(engine: Engine, scratch: Path, holdings: Sequence[Held]) -> dict[
         "engine": _said(engine.ping),
         "disk": _disk(scratch),
         "output cap": _output_cap(scratch),
+        "page cache": page_cache.forget() or OK,
     }
     checks |= _container(engine, scratch)
     checks |= _parser()

@@ -5,8 +5,8 @@ Decides what is said to the server. Theirs is a `Failed` with a code; whatever i
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -34,6 +34,7 @@ from worker.client import Client, StaleToken
 from worker.holdings import Held, Holdings
 from worker.images import Images
 from worker.lease import Interrupted, Interruption, Lease, Why
+from worker.page_cache import forget
 from worker.runners.base import Runner
 from worker.runners.docker import ImageFacts
 from worker.scoring import is_empty, job_warnings, read_predictions, report_of
@@ -60,6 +61,7 @@ class Host:
     scratch: Path  # folder for runs
     gpu: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)  # on every container, for the reaper
+    forget: Callable[[], str] = forget  # what the kernel knows of the files that a container read
 
 
 def run_job(spec: JobSpec, *, client: Client, host: Host, interruption: Interruption) -> JobEnd:
@@ -121,7 +123,9 @@ class Attempt:
 
     def _hidden(self, held: Held, image: ImageFacts) -> Finished | Failed:
         """Run on the hidden cases; of these nothing is told but sketches and scores, to the server."""
-        with self._container(Stage.HIDDEN, held, image) as ran:
+        with ExitStack() as afterwards:
+            afterwards.callback(self._forget)  # or the next container of the image could hear what this one read
+            ran = afterwards.enter_context(self._container(Stage.HIDDEN, held, image))
             if (code := failure_of(ran.outcome)) is not None:
                 return self._failed(code, Stage.HIDDEN, ran)
             self._move(JobStatus.SCORING)
@@ -162,6 +166,10 @@ class Attempt:
                 self.client.run_ended(self.spec.job, self._run_ended(run, ran))
             self.interruption.check()
             yield ran
+
+    def _forget(self) -> None:
+        if complaint := self.host.forget():
+            log.warning("the page cache %s", complaint, extra={"job": self.spec.job})
 
     def _run_ended(self, run: str, ran: Ran) -> RunEnded:
         return RunEnded(

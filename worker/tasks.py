@@ -79,7 +79,8 @@ class Worker:
         self._interruption = Interruption()
         if self._stopping.is_set():
             return None
-        reap(self._scratch, self._engine)
+        if reap(self._scratch, self._engine):
+            self._host.forget()  # what a dead worker's container read
         offers = self._host.holdings.offers()
         request = ClaimRequest(worker=self.name, architecture=self.architecture, datasets=offers)
         return self.client.claim(request)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -97,6 +98,26 @@ def test_progress_is_told_while_it_runs(build: Build, challenge: Path, host: Hos
     seen = {(renewal.stage, renewal.cases_done, renewal.cases_total) for renewal in server.renewals}
     assert (Stage.TOY, TOY, TOY) in seen
     assert (Stage.HIDDEN, HIDDEN, HIDDEN) in seen
+
+
+FAILS_ON_HIDDEN = f'[ "$(ls "$1" | wc -l)" = {TOY} ] || exit 3; {COPY}'
+
+
+@pytest.mark.parametrize(
+    ("script", "queue", "times"),
+    [(COPY, Queue.TOY, 0), (COPY, Queue.FINAL, 1), (FAILS_ON_HIDDEN, Queue.FINAL, 1)],
+)
+def test_what_a_hidden_start_read_is_forgotten_before_anything_else_starts(
+    build: Build, challenge: Path, host: Host, script: str, queue: Queue, times: int
+) -> None:
+    forgotten: list[str] = []
+
+    def forget() -> str:
+        forgotten.append("all")
+        return ""
+
+    judge(job_spec(challenge, build(script), queue=queue), replace(host, forget=forget))
+    assert len(forgotten) == times
 
 
 class Recorded:
