@@ -3,6 +3,7 @@
 Gives values; what is said of them, and to whom, is decided in `worker.pipeline` and `worker.trial`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from evaluator import report
@@ -18,24 +19,33 @@ from worker.workspace import BYTES_A_VOXEL
 SPARE_FILE_BYTES = 2**20  # beside the voxels: a header, and what gzip adds to noise
 PARSE_S = 60.0  # for one file, and
 PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes
+# All files of a container start together have less, or files that are slow on purpose would keep the host for
+# days: some three times what dense maps take. Behind that, each file has a moment.
+ALL_S = 600.0
+ALL_S_A_VOXEL = 2.5e-7
+MOMENT_S = 1.0
 
 
-def read_predictions(ran: Ran, *, check: Callable[[], None]) -> list[ToyCase]:
+def read_predictions(
+    ran: Ran, *, check: Callable[[], None], clock: Callable[[], float] = time.monotonic
+) -> list[ToyCase]:
     """Read the predictions of a container start, in its cases' order. `check` is called between two.
 
     A case without a prediction has a reading too: it says why, and counts 0.
     """
     read = []
+    end_at_s = clock() + ALL_S + ALL_S_A_VOXEL * sum(case.voxels for case in ran.start.cases)
     with Parser() as parser:
         for case in ran.start.cases:
             check()
-            read.append(ToyCase(case=case.name, reading=_reading(parser, ran, case)))
+            own_s = PARSE_S + case.voxels * PARSE_S_A_VOXEL
+            timeout_s = min(own_s, max(MOMENT_S, end_at_s - clock()))
+            read.append(ToyCase(case=case.name, reading=_reading(parser, ran, case, timeout_s)))
     return read
 
 
-def _reading(parser: Parser, ran: Ran, case: Case) -> Reading:
+def _reading(parser: Parser, ran: Ran, case: Case, timeout_s: float) -> Reading:
     prediction = ran.predictions[case.name]
-    timeout_s = PARSE_S + case.voxels * PARSE_S_A_VOXEL
     if ran.start.task is Task.SAMPLE:
         return parser.sample(prediction, case.label, timeout_s=timeout_s)
     most = case.voxels * BYTES_A_VOXEL + SPARE_FILE_BYTES
