@@ -151,10 +151,11 @@ def build_reference_images(
             if name == "pca":
                 fit_pca(training, folder / "workspace", say=say)
             say(f"building {name}")
-            built[name] = engine.build(
-                folder, tag=tag_of(name, prefix),
-                buildargs={"BASE": base, "BUILD_ID": build},
-            )  # fmt: skip
+            tag = tag_of(name, prefix)
+            before = engine.image_id(tag)
+            built[name] = engine.build(folder, tag=tag, buildargs={"BASE": base, "BUILD_ID": build})
+            if before not in {None, built[name]}:
+                engine.remove_image(str(before))  # it has lost its name to the new one
     finally:
         engine.remove_dangling(f"mood.stage={build}")
     return built

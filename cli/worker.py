@@ -1,6 +1,8 @@
 """`mood worker`: the process on a GPU host that takes jobs."""
 
 import logging
+import signal
+import sys
 from threading import Event
 
 import typer
@@ -32,6 +34,8 @@ def worker(
     check: bool = typer.Option(False, "--check", help="try what this host must keep, print it, and end"),
 ) -> None:
     """Take jobs from a server and run them on this host's engine. Settings: MOOD_WORKER_*."""
+    # Until Celery takes the signal over: what the host check made is removed on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = read_settings()
     handler = logging.StreamHandler()
     handler.setFormatter(Fields("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -13,12 +13,13 @@ pytestmark = pytest.mark.docker
 
 
 def test_what_a_container_must_not_do_is_tried(engine: Engine, challenge: Path, tmp_path: Path) -> None:
+    before = engine.images("mood-host-check")  # of workers that were killed meanwhile
     checks = check_host(engine, tmp_path, Holdings((challenge,), memory=tmp_path / "verified.json").look())
     assert {name: checks[name] for name in PROMISES} == dict.fromkeys(PROMISES, OK)
     assert checks["engine"] == OK
     assert checks[f"data {SLUG}/{DATASET}"] == OK
     assert any(name.startswith("parser") for name in checks)
-    assert engine.images("mood-host-check") == []
+    assert engine.images("mood-host-check") == before
 
 
 def test_a_promise_that_is_not_kept_is_named(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
