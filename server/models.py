@@ -35,7 +35,7 @@ from server.protocol import (
 )
 
 ID_LETTERS = 12  # 26^12: no two rows meet, and nobody guesses a neighbour's
-NON_FINAL = ("checking", "queued", "running")  # a submission that something still follows
+NON_FINAL = tuple(status for status in SubmissionStatus if not status.is_final)
 
 
 def random_word() -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnExpressionArgument, Select, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -40,7 +40,10 @@ def may_submit(
     now: datetime,
     content_length: int | None,
 ) -> None:
-    """Look at what is known before an upload's body is read. Raises Closed, OverQuota or TooLarge."""
+    """Look at size, deadline and quota: what is known before an upload's body is read, and again after it.
+
+    Raises Closed, OverQuota or TooLarge.
+    """
     limit = challenges.settings(challenge).max_archive_bytes
     if content_length is not None and content_length > limit:
         raise TooLarge(f"the archive has {content_length} bytes, the challenge allows {limit}")
@@ -67,18 +70,11 @@ def receive(
     Of two uploads of a team that end at once, one passes after the other. Raises Closed, OverQuota,
     TooLarge or NotAllowed; the caller then calls `discard`.
     """
-    team_id = team_of(account)
-    limit = challenges.settings(challenge).max_archive_bytes
-    if archive_bytes > limit:
-        raise TooLarge(f"the archive has {archive_bytes} bytes, the challenge allows {limit}")
-    check_phase(challenge, now)
-    s.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
-    if queue is Queue.FINAL:
-        check_quota(s, team_id, challenge, task)
-    elif toy_on_its_way(s, team_id, challenge, task):
-        raise toy_waits(task)
+    team = team_of(account)
+    s.execute(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
+    may_submit(s, team=team, challenge=challenge, task=task, queue=queue, now=now, content_length=archive_bytes)
     submission = Submission(
-        team_id=team_id,
+        team_id=team.id,
         account_id=account.id,
         challenge_id=challenge.id,
         task=task,
@@ -105,7 +101,7 @@ def receive_known(
 
     None: the team has no such image here, or it lacks this task's entry scripts. Raises as `receive`.
     """
-    image = team_image(s, team_of(account), digest)
+    image = team_image(s, team_of(account).id, digest)
     if image is None or image.deleted_at is not None:
         return None
     needed = challenges.script_names([d.name for d in challenge.datasets], task)
@@ -123,12 +119,6 @@ def receive_known(
     )
     lifecycle.accept(s, submission, image, now)
     return submission
-
-
-def known_image(s: Session, team: Team, digest: str) -> bool:
-    """Did this team hand in this image, and is it still here?"""
-    image = team_image(s, team.id, digest)
-    return image is not None and image.deleted_at is None
 
 
 def check(db: Database, store: Store, submission_id: str, now: datetime) -> None:
@@ -341,11 +331,11 @@ def page(query: Select[Submission], limit: int, offset: int) -> Select[Submissio
     return query.order_by(Submission.received_at.desc(), Submission.id).limit(limit).offset(offset)
 
 
-def team_of(account: Account) -> str:
+def team_of(account: Account) -> Team:
     """Who submits. Raises NotAllowed for an organizer without a team."""
-    if account.team_id is None:
+    if account.team is None:
         raise NotAllowed("this account has no team: submissions belong to teams")
-    return account.team_id
+    return account.team
 
 
 def team_image(s: Session, team_id: str, digest: str) -> Image | None:
@@ -377,37 +367,21 @@ def check_quota(s: Session, team_id: str, challenge: Challenge, task: Task) -> N
 
 def charged(s: Session, team_id: str, challenge: Challenge, task: Task) -> int:
     """Tries that are used."""
-    return (
-        s.scalar(
-            select(func.count())
-            .select_from(Submission)
-            .where(
-                Submission.team_id == team_id,
-                Submission.challenge_id == challenge.id,
-                Submission.task == task,
-                Submission.queue == Queue.FINAL,
-                Submission.charged,
-            )
-        )
-        or 0
-    )
+    return count(s, team_id, challenge, task, Queue.FINAL, Submission.charged)
 
 
 def toy_on_its_way(s: Session, team_id: str, challenge: Challenge, task: Task) -> bool:
     """Is a toy submission of this team and task not over yet?"""
-    return bool(
-        s.scalar(
-            select(func.count())
-            .select_from(Submission)
-            .where(
-                Submission.team_id == team_id,
-                Submission.challenge_id == challenge.id,
-                Submission.task == task,
-                Submission.queue == Queue.TOY,
-                Submission.status.in_(NON_FINAL),
-            )
-        )
-    )
+    return count(s, team_id, challenge, task, Queue.TOY, Submission.status.in_(NON_FINAL)) > 0
+
+
+def count(
+    s: Session, team_id: str, challenge: Challenge, task: Task, queue: Queue, which: ColumnExpressionArgument[bool]
+) -> int:
+    """How many submissions of this kind a team has for a task and a queue."""
+    of_team = (Submission.team_id == team_id, Submission.challenge_id == challenge.id)
+    query = select(func.count()).where(*of_team, Submission.task == task, Submission.queue == queue, which)
+    return s.scalar(query) or 0
 
 
 def toy_waits(task: Task) -> OverQuota:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from server import lifecycle, submissions
 from server.db import Database
@@ -68,14 +68,7 @@ class Sweeper:
             waiting = submissions.waiting_checks(s, now)
         for submission_id in waiting:
             submissions.check(self._db, self._store, submission_id, now)
-            with self._db.read() as s:
-                jobs = s.execute(
-                    select(Job.id, Dataset.name)
-                    .join(Dataset, Dataset.id == Job.dataset_id)
-                    .where(Job.submission_id == submission_id, Job.status == JobStatus.QUEUED)
-                )
-                found = [(row[0], row[1]) for row in jobs]
-            self._doorbell.ring(found)
+            self._doorbell.ring(self._queued(Job.submission_id == submission_id))
         return len(waiting)
 
     def start(self) -> None:
@@ -102,13 +95,13 @@ class Sweeper:
         """An upload has just come: look at it now."""
         self._wake_checks.set()
 
-    def _queued(self) -> list[tuple[str, str]]:
+    def _queued(self, *which: ColumnElement[bool]) -> list[tuple[str, str]]:
         """Jobs that wait for a worker, and their data sets."""
         with self._db.read() as s:
             rows = s.execute(
                 select(Job.id, Dataset.name)
                 .join(Dataset, Dataset.id == Job.dataset_id)
-                .where(Job.status == JobStatus.QUEUED)
+                .where(Job.status == JobStatus.QUEUED, *which)
                 .order_by(Job.queued_at, Job.id)
             )
             return [(row[0], row[1]) for row in rows]

@@ -293,10 +293,6 @@ def test_a_teams_own_image_needs_no_second_upload(world: World) -> None:
 def test_another_teams_image_is_not_known(world: World) -> None:
     world.submit("A")
     assert not known(world, "B")
-    with world.db.read() as s:
-        team = world.account(s, "B").team
-        assert team is not None
-        assert not submissions.known_image(s, team, Image().digest)
 
 
 def test_a_known_image_without_the_tasks_scripts_is_uploaded_to_be_refused(world: World) -> None:
