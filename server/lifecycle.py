@@ -21,6 +21,7 @@ from server.db import Database
 from server.errors import Conflict, Invalid, NotFound, StaleToken
 from server.models import CaseScore, Challenge, Dataset, Event, Host, Image, Job, Run, Score, Submission
 from server.protocol import (
+    HELD,
     ClaimRequest,
     Failed,
     FailureCode,
@@ -53,8 +54,6 @@ QUEUED_ALARM = timedelta(hours=6)  # waits for a host: nobody's work fails, but 
 DETAIL_MAX = 4000  # characters
 
 Row = TypeVar("Row", Job, Run, Submission)
-
-HELD = frozenset({JobStatus.PREPARING, JobStatus.PREDICTING, JobStatus.SCORING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,8 +236,8 @@ def next_job(request: ClaimRequest) -> Any:
     )
 
 
-def spec(s: Session, job: Job) -> JobSpec:  # noqa: ARG001  the session that the job's parts are loaded through
-    """What the holder needs to know of a job that was just claimed."""
+def spec(job: Job) -> JobSpec:
+    """What the holder needs to know of a loaded job that was just claimed."""
     submission, dataset = job.submission, job.dataset
     settings = challenges.settings(submission.challenge)
     image = submission.image
@@ -267,7 +266,7 @@ def holder(s: Session, host: Host, job_id: str, token: str) -> Job:
     job = s.get(Job, job_id)
     if job is None:
         raise NotFound(f"there is no job {job_id}")
-    if job.token != token or job.host_id != host.id or job.status not in HELD:
+    if held(job, token).host_id != host.id:
         raise stale(job_id)
     return job
 
@@ -279,11 +278,7 @@ def renew(s: Session, job_id: str, renewal: Renewal, now: datetime) -> RenewalRe
         return RenewalReply(cancelled=True, lease_s=LEASE.total_seconds())
     change: dict[str, Any] = {"lease_expires_at": now + LEASE}
     if renewal.stage is not None:
-        change |= {
-            "stage": renewal.stage,
-            "cases_done": renewal.cases_done,
-            "cases_total": renewal.cases_total,
-        }
+        change |= renewal.model_dump(include={"stage", "cases_done", "cases_total"})
     write(s, held(job, renewal.token), change, token=renewal.token)
     return RenewalReply(cancelled=False, lease_s=LEASE.total_seconds())
 
@@ -362,7 +357,7 @@ def finish(db: Database, store: Store, host: Host, job_id: str, finished: Finish
         write_finish(s, job_id, finished, verdict, now)
 
 
-def write_finish(s: Session, job_id: str, finished: Finished, verdict: "scores.Verdict | None", now: datetime) -> None:
+def write_finish(s: Session, job_id: str, finished: Finished, verdict: scores.Verdict | None, now: datetime) -> None:
     """Scores and state in one transaction."""
     job = lock_job(s, job_id)
     if job.status is JobStatus.SCORED and job.token == finished.token:

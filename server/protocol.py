@@ -123,6 +123,9 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
 }
 
 
+HELD = frozenset({JobStatus.PREPARING, JobStatus.PREDICTING, JobStatus.SCORING})  # a worker has the job's lease
+
+
 class Stage(StrEnum):
     """Which cases a container start sees."""
 

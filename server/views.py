@@ -16,6 +16,7 @@ from server import accounts, messages
 from server.errors import NotFound
 from server.models import Account, Job, Run, Submission, View
 from server.protocol import (
+    HELD,
     FailureCode,
     HostReport,
     JobStatus,
@@ -28,8 +29,6 @@ from server.protocol import (
 
 TENTHS = 10
 HOST_SILENT_AFTER = timedelta(minutes=3)  # a worker reports every minute
-RUNNING = frozenset({JobStatus.PREPARING, JobStatus.PREDICTING, JobStatus.SCORING})
-CANCELLABLE = frozenset({SubmissionStatus.CHECKING, SubmissionStatus.QUEUED, SubmissionStatus.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +90,7 @@ class JobView:
     @property
     def is_running(self) -> bool:
         """A worker holds it."""
-        return self.status in RUNNING
+        return self.status in HELD
 
     @property
     def progress_text(self) -> str:
@@ -183,7 +182,7 @@ def submission_view(submission: Submission, *, account: Account, now: datetime) 
         archive_bytes=submission.archive_bytes,
         code=code,
         message=messages.failure(code, stage, submission.failure_detail) if code else None,
-        can_cancel=submission.status in CANCELLABLE
+        can_cancel=not submission.status.is_final
         and all(job.status is not JobStatus.SCORING for job in submission.jobs)
         and (everything or submission.team_id == account.team_id),
         jobs=jobs,
@@ -308,7 +307,7 @@ def marks(s: Session) -> dict[str, object]:
 
 def worker_views(s: Session, now: datetime) -> list[WorkerView]:
     """All workers that ever reported, by host and name."""
-    held = {(job.host_id, job.worker): job.id for job in s.scalars(select(Job).where(Job.status.in_(RUNNING)))}
+    held = {(job.host_id, job.worker): job.id for job in s.scalars(select(Job).where(Job.status.in_(HELD)))}
     views = []
     for host in accounts.hosts(s):
         for name, raw in sorted((host.report or {}).items()):
@@ -347,7 +346,7 @@ def queue_view(s: Session) -> QueueView:
         checking=checking or 0,
         toy_queued=jobs.get((JobStatus.QUEUED, Queue.TOY), 0),
         final_queued=jobs.get((JobStatus.QUEUED, Queue.FINAL), 0),
-        running=sum(count for (status, _), count in jobs.items() if status in RUNNING),
+        running=sum(count for (status, _), count in jobs.items() if status in HELD),
         oldest_queued_at=s.scalar(select(func.min(Job.changed_at)).where(Job.status == JobStatus.QUEUED)),
     )
 

@@ -190,7 +190,7 @@ class World:
         row = self.host(host)
         with self.db.write() as s:
             job = lifecycle.claim(s, row, request, self.now)
-            return lifecycle.spec(s, job) if job else None
+            return lifecycle.spec(job) if job else None
 
     def move(self, spec: JobSpec, *statuses: JobStatus) -> None:
         for status in statuses:

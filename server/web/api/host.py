@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
+from evaluator.sketch import MOST_BYTES
 from server import accounts, lifecycle
 from server.errors import Invalid, NotFound
 from server.models import Job
@@ -30,9 +31,6 @@ from server.web.deps import Now, SiteDep, WorkerHost, host_row
 from server.web.site import Site
 from server.web.uploads import receive_body
 
-# 15,361 half-precision values, 18 bytes each, and the file's own frame: four times what can be needed.
-SKETCH_BYTES = 2**20
-
 BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 router = APIRouter(prefix="/api/host", tags=["workers"], responses=ERRORS)
@@ -53,7 +51,7 @@ def claim(body: ClaimRequest, host: WorkerHost, site: SiteDep, now: Now) -> JobS
     """Ask for a job: its specification with lease and token, or 204."""
     with site.db.write() as session:
         job = lifecycle.claim(session, host_row(session, host), body, now)
-        return lifecycle.spec(session, job) if job else Response(status_code=204)
+        return lifecycle.spec(job) if job else Response(status_code=204)
 
 
 @router.post("/jobs/{job}/renew")
@@ -97,7 +95,7 @@ async def put_sketch(
 ) -> None:
     """Store the counts of one hidden case, by their sha256, for a job that this host holds."""
     await run_in_threadpool(held_archive, site, host, job, token)
-    incoming = await receive_body(request, site.store, limit_bytes=SKETCH_BYTES)
+    incoming = await receive_body(request, site.store, limit_bytes=MOST_BYTES)
     with incoming:
         if incoming.sha256 != sha256:
             raise Invalid(f"The bytes hash to {incoming.sha256}, the address says {sha256}.")
@@ -147,4 +145,4 @@ def held_archive(site: Site, host_id: str, job_id: str, token: str) -> str:
     """Give the sha256 of the archive of a job that this host holds by this token; StaleToken otherwise."""
     with site.db.read() as session:
         job: Job = lifecycle.holder(session, host_row(session, host_id), job_id, token)
-        return lifecycle.spec(session, job).archive_sha256
+        return lifecycle.spec(job).archive_sha256
