@@ -9,7 +9,6 @@ stranger's: nothing in it is believed, nothing of it is unpacked.
 import argparse
 import hashlib
 import json
-import re
 import resource
 import subprocess
 import sys
@@ -47,8 +46,6 @@ LAYERS_MAX = 512  # engines take 127
 MEMORY_MAX = 2 * 2**30  # bytes of address space of the child
 CPU_MAX_S = 1800
 BEAT_S = 30.0  # how often the parent says that the child is at it
-
-HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +97,8 @@ def check_in_child(path: Path, wanted: Wanted, *, beat: Callable[[], None]) -> F
     ) as child:
         try:
             out, err = wait(child, beat)
-        except BaseException:
-            child.kill()
-            raise
+        finally:
+            child.kill()  # does nothing where it has ended
     if child.returncode != 0:
         if child.returncode < 0 or b"MemoryError" in err:
             return Refusal(
@@ -330,7 +326,7 @@ def whole_layers(seen: Seen, entry: dict[str, Any], config: dict[str, Any]) -> l
             why = (
                 "is packed with zstd, which engines may not load: save it with gzip or plain"
                 if found.zstd
-                else (f"has sha256:{found.sha256}, the config says {shown(diff_id)}")
+                else f"has sha256:{found.sha256}, the config says {shown(diff_id)}"
             )
             raise Bad(FailureCode.ARCHIVE_DAMAGED, f"layer {shown(name)} {why}")
         layers.append(found.layer)

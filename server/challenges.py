@@ -132,17 +132,9 @@ def phase(challenge: Challenge, now: datetime) -> Phase:
     return "open"
 
 
-def toy_archive(challenge: Challenge) -> str:
-    """The sha256 of the zip of toy cases with labels, in the store."""
-    return challenge.toy_sha256
-
-
 def cases(row: Dataset, stage: Stage, task: Task) -> tuple[Case, ...]:
     """Cases of the task that a container start of this stage sees, ordered by name."""
-    every = (
-        Case(**{**found, "shape": tuple(found["shape"]), "tasks": tuple(found["tasks"])})
-        for found in row.cases[SPLITS[stage]]
-    )
+    every = map(Case.from_fields, row.cases[SPLITS[stage]])
     return tuple(case for case in every if task in case.tasks)
 
 

@@ -1,7 +1,7 @@
 """Sessions and migrations on SQLite and PostgreSQL: the only code that opens a database."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -56,9 +56,14 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    def _migrating(self, connection: Connection) -> AbstractContextManager[None]:
-        """One server at a time."""
-        return exclusive(connection) if self.is_sqlite else advisory_lock(connection)
+    @contextmanager
+    def _migrating(self, connection: Connection) -> Iterator[None]:
+        """One transaction, by one server at a time: SQLite's write lock, or a lock of PostgreSQL's."""
+        connection.execution_options(mood_begin="IMMEDIATE")
+        with connection.begin():
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            yield
 
 
 def sqlite_engine(url: str) -> Engine:
@@ -84,19 +89,3 @@ def sqlite_engine(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {how}")
 
     return engine
-
-
-@contextmanager
-def exclusive(connection: Connection) -> Iterator[None]:
-    """Hold SQLite's write lock for the whole migration, which is then one transaction."""
-    connection.execution_options(mood_begin="IMMEDIATE")
-    with connection.begin():
-        yield
-
-
-@contextmanager
-def advisory_lock(connection: Connection) -> Iterator[None]:
-    """Hold PostgreSQL's advisory lock for the transaction that migrates."""
-    with connection.begin():
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        yield

@@ -4,7 +4,7 @@
 class Refused(Exception):  # noqa: N818  it is an answer, not an error
     """A request that cannot be granted: who asks did something they can change.
 
-    Each subclass has one HTTP status (`server.web.app` maps it) and its message is shown as it is.
+    Each subclass has one HTTP status (`server.web.refusals` maps it) and its message is shown as it is.
     """
 
     code = "E-REFUSED"

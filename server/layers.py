@@ -149,18 +149,20 @@ def join(folder: str, name: str) -> str:
 
 def parents(path: str) -> list[str]:
     """Its folders, outermost first, the root ("") included."""
-    parts = path.split("/")[:-1] if path else []
-    return ["", *("/".join(parts[: i + 1]) for i in range(len(parts)))] if path else []
+    if not path:
+        return []
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(len(parts))]
 
 
 def is_regular(layers: list[Layer], path: str) -> bool:
     """Is there a regular file at the path, once all layers are applied and links are followed?"""
-    return _resolve(layers, path.strip("/").split("/"), [], len(layers)) is Found.FILE
+    return _resolve(layers, path) is Found.FILE
 
 
-def _resolve(layers: list[Layer], todo: list[str], done: list[str], budget: int) -> Found:
+def _resolve(layers: list[Layer], path: str) -> Found:
     """Walk down from the root as a kernel inside the container would."""
-    todo = list(todo)
+    todo, done = path.split("/"), list[str]()
     left = FOLLOWED_MAX
     found = Found.FOLDER
     while todo:
@@ -173,7 +175,7 @@ def _resolve(layers: list[Layer], todo: list[str], done: list[str], budget: int)
             continue
         if found is not Found.FOLDER:
             return Found.NOTHING
-        here = _top(layers, "/".join([*done, part]), budget)
+        here = _top(layers, "/".join([*done, part]))
         if isinstance(here, Link):
             left -= 1
             if left < 0:
@@ -189,8 +191,9 @@ def _resolve(layers: list[Layer], todo: list[str], done: list[str], budget: int)
     return found
 
 
-def _top(layers: list[Layer], path: str, upto: int) -> Link | Found:
+def _top(layers: list[Layer], path: str) -> Link | Found:
     """What the uppermost layer that knows the path says; a hard link is what it points to."""
+    upto = len(layers)
     for _ in range(FOLLOWED_MAX):
         for index in range(upto - 1, -1, -1):
             found = layers[index].of(path)

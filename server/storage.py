@@ -4,8 +4,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -93,8 +93,10 @@ class Store:
             return incoming.commit()
 
     def path(self, sha256: str) -> Path:
-        """Where the object is, if it is there."""
-        return place(self.folder, sha256)
+        """Where the object is, if it is there. ValueError for anything that is no sha256: names come from outside."""
+        if not NAME.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a sha256 in lower-case hexadecimal")
+        return self.folder / sha256[:2] / sha256
 
     def exists(self, sha256: str) -> bool:
         """Is it there?"""
@@ -127,18 +129,11 @@ class Store:
         """Remove files whose upload ended half way; gives their number."""
         swept = 0
         for path in self.incoming.iterdir():
-            with gone_is_fine():
+            with suppress(FileNotFoundError):  # somebody else took it away first
                 if path.stat().st_mtime < older_than.timestamp():
                     path.unlink()
                     swept += 1
         return swept
-
-
-def place(folder: Path, sha256: str) -> Path:
-    """Give the object's path. ValueError for anything that is no sha256: names come from outside too."""
-    if not NAME.fullmatch(sha256):
-        raise ValueError(f"{sha256!r} is not a sha256 in lower-case hexadecimal")
-    return folder / sha256[:2] / sha256
 
 
 def sync_folder(folder: Path) -> None:
@@ -148,12 +143,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def gone_is_fine() -> Iterator[None]:
-    """Somebody else took the file away first."""
-    try:
-        yield
-    except FileNotFoundError:
-        return

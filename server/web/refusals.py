@@ -12,7 +12,7 @@ from server import errors
 from server.web.rendering import sentence
 from server.web.security import SAFE_METHODS
 
-# The most special first: StaleToken is a Conflict.
+# By the base where a class has none of its own: StaleToken is a Conflict.
 STATUS: dict[type[errors.Refused], int] = {
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,

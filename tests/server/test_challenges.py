@@ -88,7 +88,7 @@ def test_a_container_sees_the_cases_of_its_task(world: World) -> None:
 
 def test_the_toy_archive_holds_toy_cases_and_labels_alone(embedded_world: World) -> None:
     with embedded_world.db.read() as s:
-        sha256 = challenges.toy_archive(embedded_world.challenge(s))
+        sha256 = embedded_world.challenge(s).toy_sha256
     with zipfile.ZipFile(io.BytesIO(embedded_world.store.get(sha256))) as archive:
         names = archive.namelist()
         assert archive.testzip() is None

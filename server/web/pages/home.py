@@ -30,7 +30,7 @@ def challenge_page(request: Request, site: Site, visitor: Person | None, now: da
     with site.db.read() as session:
         challenge = challenges.current(session)
         shown = challenge_view(session, challenge, now)
-        toy_sha256 = challenges.toy_archive(challenge)
+        toy_sha256 = challenge.toy_sha256
     return site.pages.render(
         request,
         "home.html",
@@ -46,7 +46,7 @@ def toy_cases(site: SiteDep) -> FileResponse:
     """Send the toy cases of all data sets with their labels."""
     with site.db.read() as session:
         challenge = challenges.current(session)
-        sha256, name = challenges.toy_archive(challenge), f"{challenge.slug}-toy-cases.zip"
+        sha256, name = challenge.toy_sha256, f"{challenge.slug}-toy-cases.zip"
     return FileResponse(site.store.path(sha256), media_type="application/zip", filename=name)
 
 
