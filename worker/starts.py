@@ -16,6 +16,8 @@ from worker.runners.base import Ended, Outcome, Run, Runner
 from worker.runners.docker import NOBODY, ImageFacts
 from worker.workspace import RunFolder, output_bytes, run_folder
 
+MOST_UID = 2**31 - 1  # the engine takes none above
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -98,7 +100,7 @@ def started(
     """Run a container to its end, or until it is cancelled, and yield what it left."""
     cap_bytes = start.output_bytes
     volumes = {case.name: case.volume for case in start.cases}
-    with run_folder(parent, cases=volumes, output_cap_bytes=cap_bytes, owner=_owner(start)) as folder:
+    with run_folder(parent, cases=volumes, output_cap_bytes=cap_bytes, owner=owner_of(start)) as folder:
         run = Run(
             name=folder.name,
             image=start.image.id,
@@ -118,13 +120,13 @@ def started(
         yield Ran(start=start, outcome=outcome, folder=folder)
 
 
-def _owner(start: Start) -> int | None:
+def owner_of(start: Start) -> int | None:
     """The uid that the container will have; None where only its image knows."""
     if isinstance(start.user, int):
         return start.user
     if start.user is ContainerUser.IMAGE:
         uid = start.image.user.split(":")[0] or "0"
-        return int(uid) if uid.isdecimal() else None
+        return int(uid) if uid.isdecimal() and int(uid) <= MOST_UID else None
     return 0 if start.user is ContainerUser.ROOT else NOBODY
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.protocol import ContainerUser, Limits, Task
 from tests.worker.conftest import LIMITS, Build
-from worker.runners.base import Ended, EngineFault, Outcome, Run
+from worker.runners.base import Ended, EngineFault, Outcome, Run, StartRefused
 from worker.runners.docker import DockerRunner, Engine, arguments
 
 
@@ -233,3 +233,36 @@ def test_a_folder_becomes_an_image(engine: Engine, tmp_path: Path) -> None:
     finally:
         engine.remove_image("mood-test-import:1")
     assert engine.image_id("mood-test-import:1") is None
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("line", "user", "why"),
+    [
+        ("USER ghost", ContainerUser.IMAGE, "unable to find user ghost"),
+        ("USER 4294967296", ContainerUser.IMAGE, "uids and gids"),
+        ('RUN ["/bin/busybox", "touch", "/mnt"]', ContainerUser.NOBODY, "/mnt/data"),
+        ('RUN ["/bin/busybox", "ln", "-s", "/proc", "/mnt"]', ContainerUser.NOBODY, "/mnt/data"),
+        ("VOLUME /proc", ContainerUser.NOBODY, "/proc"),
+    ],
+)
+def test_an_image_of_which_no_container_can_start_is_to_blame(
+    engine: Engine, build: Build, tmp_path: Path, line: str, user: ContainerUser, why: str
+) -> None:
+    run = make_run(tmp_path, image=build("", dockerfile=f"ARG BASE\nFROM ${{BASE}}\n{line}\n"), user=user)
+    outcome = DockerRunner(engine).run(run, progress=lambda _done: None, cancelled=Event())
+    assert (outcome.ended, outcome.exit_code) == (Ended.EXITED, 125)
+    assert why in outcome.log
+    assert str(tmp_path) not in outcome.log
+    assert "/overlay2/" not in outcome.log
+    assert engine.images("mood-control") == []
+    assert engine.containers(f"mood.test={tmp_path.name}") == []
+
+
+@pytest.mark.docker
+def test_a_host_on_which_no_container_can_start_is_to_blame(engine: Engine, build: Build, tmp_path: Path) -> None:
+    run = make_run(tmp_path, image=build("true"), input_dir=tmp_path / "gone")
+    with pytest.raises(StartRefused, match="bind source path does not exist"):
+        DockerRunner(engine).run(run, progress=lambda _done: None, cancelled=Event())
+    assert engine.images("mood-control") == []
+    assert engine.containers(f"mood.test={tmp_path.name}") == []

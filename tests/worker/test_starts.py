@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from server.protocol import FailureCode, Task, WarningCode
+from server.protocol import ContainerUser, FailureCode, Limits, Task, WarningCode
 from worker.runners.base import Ended, Outcome
-from worker.starts import failure_of, prediction_name, warnings_of
+from worker.runners.docker import ImageFacts
+from worker.starts import Start, failure_of, owner_of, prediction_name, warnings_of
 
 
 def outcome(**changes: Any) -> Outcome:
@@ -52,3 +53,18 @@ def test_what_was_odd_is_a_warning() -> None:
 def test_predictions_have_the_published_names() -> None:
     assert prediction_name(Task.PIXEL, "a.nii.gz") == "a.nii.gz"
     assert prediction_name(Task.SAMPLE, "a.nii.gz") == "a.nii.gz.txt"
+
+
+@pytest.mark.parametrize(("user", "owner"), [("", 0), ("12:13", 12), ("ghost", None), ("4294967296", None)])
+def test_the_output_folder_is_of_the_image_s_user_where_that_is_known(user: str, owner: int | None) -> None:
+    image = ImageFacts(id="sha256:1", architecture="amd64", user=user, volumes=(), tags=(), last_tagged_at="")
+    start = Start(
+        image=image,
+        task=Task.PIXEL,
+        dataset="brain",
+        cases=(),
+        limits=Limits(),
+        budget_s=1,
+        user=ContainerUser.IMAGE,
+    )
+    assert owner_of(start) == owner

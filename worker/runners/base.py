@@ -73,3 +73,7 @@ class Runner(Protocol):
 
 class EngineFault(Exception):  # noqa: N818  fault is the word for ours
     """The engine could not do its part. Ours."""
+
+
+class StartRefused(EngineFault):
+    """The engine answers, and will not make or start this container. Whose doing that is, is not said yet."""

@@ -4,12 +4,15 @@
 when it must end is watched by `worker.runners.watch`; whose fault an end is, is decided in `worker.pipeline`.
 """
 
+import re
+import secrets
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from threading import Event, Thread
 from typing import Any, Self, cast
@@ -21,10 +24,11 @@ from docker.models.containers import Container
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from server.protocol import ContainerUser
-from worker.runners.base import Ended, EngineFault, Outcome, Run
+from worker.runners.base import Ended, EngineFault, Outcome, Run, StartRefused
 from worker.runners.memory import control_group, held_bytes
 from worker.runners.watch import OutputWatch, end_reason
 
+GONE, CONFLICT = 404, 409  # what the engine answers; a conflict: still in use, or not running
 NOBODY = 65534  # "nobody" of every distribution; owns nothing on a host
 QUICK_S = 60  # an engine that takes longer for an inspect or a kill is broken
 SLOW_S = 3600  # loads, builds and saves of many gigabytes may be silent for long
@@ -37,6 +41,10 @@ LOG_BYTES = 256 * 1024  # the end of a log that is kept
 LOG_FILE = "16m"
 OPEN_FILES = 4096  # no more than an ordinary process may ask for, so that every host can grant it
 OOM_SCORE_ADJ = 500  # a container dies before the host's services do
+NOT_STARTED = 125  # the exit code by which `docker run` says so
+CONTROL = "mood-control"  # repository of the image that is nothing but empty
+WORDS = 2000  # characters of the engine's own that a participant is shown
+HOST_PATH = re.compile(r"/\S*/(?:merged|_data)(?=/|\b)")  # where the engine keeps a root or a volume
 TARGETS = ("/mnt/data", "/mnt/pred", "/tmp")  # noqa: S108  paths inside a container
 
 
@@ -67,6 +75,27 @@ def _faults(doing: str) -> Iterator[None]:
         yield
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise EngineFault(f"{doing}: {error}") from error
+
+
+@contextmanager
+def _unless(*statuses: int) -> Iterator[None]:
+    """Let the engine's answers of these kinds pass: nothing is left to do, or it cannot be done yet."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code not in statuses:
+            raise
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """An engine that answers no is another thing than one that does not answer."""
+    try:
+        yield
+    except EngineFault as fault:
+        if isinstance(fault.__cause__, docker.errors.APIError):
+            raise StartRefused(str(fault.__cause__.explanation or fault.__cause__)) from fault
+        raise
 
 
 class Engine:
@@ -151,12 +180,8 @@ class Engine:
 
     def remove_image(self, name: str) -> None:
         """Take a name away, and the image with its last one. Does nothing when it is gone or in use."""
-        with _faults(f"removing image {name}"), suppress(docker.errors.ImageNotFound):
-            try:
-                self._slow.images.remove(name)
-            except docker.errors.APIError as error:
-                if error.status_code != 409:  # noqa: PLR2004  conflict: a container uses it
-                    raise
+        with _faults(f"removing image {name}"), _unless(GONE, CONFLICT):
+            self._slow.images.remove(name)
 
     def build(
         self,
@@ -242,13 +267,13 @@ class Engine:
     # Containers
 
     def create(self, kwargs: Mapping[str, Any]) -> str:
-        """Make a container as `arguments` decided; gives its id."""
-        with _faults(f"creating container {kwargs.get('name')}"):
+        """Make a container as `arguments` decided; gives its id. Raises `StartRefused` too."""
+        with _refusals(), _faults(f"creating container {kwargs.get('name')}"):
             return str(self._quick.containers.create(**kwargs).id)
 
     def start(self, container: str) -> None:
-        """Start it."""
-        with _faults(f"starting container {container}"):
+        """Start it. Raises `StartRefused` too."""
+        with _refusals(), _faults(f"starting container {container}"):
             self._quick.api.start(container)
 
     def wait(self, container: str, *, timeout_s: int) -> int:
@@ -258,12 +283,8 @@ class Engine:
 
     def kill(self, container: str) -> None:
         """Kill it; does nothing when it has ended."""
-        with _faults(f"killing container {container}"), suppress(docker.errors.NotFound):
-            try:
-                self._quick.api.kill(container)
-            except docker.errors.APIError as error:
-                if error.status_code != 409:  # noqa: PLR2004  conflict: it does not run
-                    raise
+        with _faults(f"killing container {container}"), _unless(GONE, CONFLICT):
+            self._quick.api.kill(container)
 
     def state(self, container: str) -> Mapping[str, Any]:
         """Give the engine's State of a container: Running, ExitCode, OOMKilled, …."""
@@ -295,10 +316,10 @@ class Engine:
     def remove(self, container: str, volumes: Iterable[str] = ()) -> None:
         """Remove a container, running or not, and its volumes."""
         with _faults(f"removing container {container}"):
-            with suppress(docker.errors.NotFound):
+            with _unless(GONE):
                 self._quick.api.remove_container(container, force=True, v=True)
             for volume in volumes:
-                with suppress(docker.errors.NotFound):
+                with _unless(GONE):
                     self._quick.api.remove_volume(volume)
 
     def containers(self, label: str) -> list[Found]:
@@ -313,12 +334,8 @@ class Engine:
         """Remove the volumes with a label that no container uses."""
         with _faults(f"removing volumes labelled {label}"):
             for volume in self._quick.volumes.list(filters={"label": label}):
-                with suppress(docker.errors.NotFound):
-                    try:
-                        volume.remove()
-                    except docker.errors.APIError as error:
-                        if error.status_code != 409:  # noqa: PLR2004  conflict: in use
-                            raise
+                with _unless(GONE, CONFLICT):
+                    volume.remove()
 
 
 def _tar_blocks(folder: Path) -> Iterator[bytes]:
@@ -446,10 +463,38 @@ class DockerRunner:
         self.poll_s = poll_s  # between two looks at the output folder, the clock and the cancelled flag
 
     def run(self, run: Run, *, progress: Callable[[int], None], cancelled: Event) -> Outcome:
-        """Run to the end or to the budget; predictions stay in `run.output_dir`."""
+        """Run to the end or to the budget; predictions stay in `run.output_dir`.
+
+        A container that cannot be started, twice, where one of an empty image can, has its image to blame (a
+        USER that is not there, a file at /mnt): it ends at once, and the log says why.
+        """
         image = self.engine.image(run.image)
         if image is None:
             raise EngineFault(f"run {run.name}: the engine has no image {run.image}")
+        try:
+            return self._run(run, image, progress, cancelled)
+        except StartRefused:
+            self._start_empty(run)
+        try:
+            return self._run(run, image, progress, cancelled)
+        except StartRefused as refusal:
+            return _not_started(run, refusal)
+
+    def _start_empty(self, run: Run) -> None:
+        """Start a container that differs from a run's in its image alone. Raises `StartRefused`: it is ours."""
+        name = f"{run.name}-control"
+        with tempfile.TemporaryDirectory(prefix="mood-control-") as root:
+            empty = self.engine.import_rootfs(Path(root), repository=CONTROL, tag=secrets.token_hex(8))
+        try:
+            container = self.engine.create(arguments(replace(run, name=name, image=empty), cpus=self.engine.cpus()))
+            try:
+                self.engine.start(container)
+            finally:
+                self.engine.remove(container)
+        finally:
+            self.engine.remove_image(empty)
+
+    def _run(self, run: Run, image: ImageFacts, progress: Callable[[int], None], cancelled: Event) -> Outcome:
         kwargs = arguments(run, cpus=self.engine.cpus(), volumes=image.volumes)
         names = volume_names(run, image.volumes).values()
         container = self.engine.create(kwargs)
@@ -521,6 +566,20 @@ class DockerRunner:
             raise EngineFault(f"container {container} still runs {GONE_S} s after it was killed") from error
         if self.engine.state(container)["Running"]:
             raise EngineFault(f"container {container} runs although the engine said it ended")
+
+
+def _not_started(run: Run, refusal: StartRefused) -> Outcome:
+    said = str(refusal).replace(str(run.input_dir), "/mnt/data").replace(str(run.output_dir), "/mnt/pred")
+    return Outcome(
+        ended=Ended.EXITED,
+        exit_code=NOT_STARTED,
+        killed_for_memory=False,
+        wall_s=0.0,
+        peak_memory_bytes=None,
+        log=f"The container cannot be started: {HOST_PATH.sub('', said)[:WORDS]}\n",
+        log_cut=False,
+        predicted_at_s={},
+    )
 
 
 def _exit_of(engine: Engine, container: str, *, timeout_s: int) -> "Future[int]":
