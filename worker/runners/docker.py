@@ -29,7 +29,6 @@ from worker.runners.memory import control_group, held_bytes
 from worker.runners.watch import OutputWatch, end_reason
 
 GONE, CONFLICT = 404, 409  # what the engine answers; a conflict: still in use, or not running
-GONE, CONFLICT = 404, 409  # what the engine answers; a conflict: still in use, or not running
 NOBODY = 65534  # "nobody" of every distribution; owns nothing on a host
 QUICK_S = 60  # an engine that takes longer for an inspect or a kill is broken
 SLOW_S = 3600  # loads, builds and saves of many gigabytes may be silent for long
@@ -97,16 +96,6 @@ def _refusals() -> Iterator[None]:
         if isinstance(fault.__cause__, docker.errors.APIError):
             raise StartRefused(str(fault.__cause__.explanation or fault.__cause__)) from fault
         raise
-
-
-@contextmanager
-def _unless(*statuses: int) -> Iterator[None]:
-    """Let the engine's answers of these kinds pass: nothing is left to do, or it cannot be done yet."""
-    try:
-        yield
-    except docker.errors.APIError as error:
-        if error.status_code not in statuses:
-            raise
 
 
 class Engine:
