@@ -34,11 +34,16 @@ def remember(login: Login) -> Path:
     """Write the login so that only its owner can read it."""
     path = login_file()
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_secret(path, json.dumps(asdict(login)))
+    return path
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(login), file)
-    path.chmod(0o600)
-    return path
+        file.write(text)
+    path.chmod(0o600)  # it may have been there
 
 
 def remembered() -> Login:

@@ -16,8 +16,9 @@ from typing import Self
 import httpx2
 
 from cli.console import complain
+from cli.facts import facts
+from cli.remote import write_secret
 from server import accounts, challenges
-from server.db import Database
 from server.settings import Settings
 from server.storage import Store
 
@@ -85,30 +86,18 @@ def free_port(first: int) -> int:
 
 def prepare(settings: Settings, data: Path) -> None:
     """Bring the database up to date, load the challenge, and let this machine's worker in."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    try:
-        database.migrate()
-        now = datetime.now(UTC)
+    now = datetime.now(UTC)
+    with facts(settings) as database:
         challenges.load(database, Store(settings.store_dir), data, now)
         if not token_file(settings).exists():
             with database.write() as session:
                 token = accounts.add_host(session, LOCAL_HOST, now)
             write_secret(token_file(settings), token)
-    finally:
-        database.dispose()
 
 
 def token_file(settings: Settings) -> Path:
     """Where this machine's worker finds its token."""
     return settings.home / "worker-token"
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, str]:

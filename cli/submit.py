@@ -1,7 +1,5 @@
 """`mood submit`: hand in an image."""
 
-from enum import StrEnum
-
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -9,22 +7,9 @@ from cli.console import err, out
 from cli.handing_in import hand_in
 from cli.remote import remote
 from cli.watching import follow, was_scored
+from server.protocol import Queue, Task
 
 app = typer.Typer()
-
-
-class Task(StrEnum):
-    """What is asked of the container."""
-
-    SAMPLE = "sample"
-    PIXEL = "pixel"
-
-
-class Queue(StrEnum):
-    """Where the submission goes."""
-
-    TOY = "toy"
-    FINAL = "final"
 
 
 @app.command()

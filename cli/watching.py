@@ -9,9 +9,10 @@ from rich.table import Table
 
 from cli.console import duration, out
 from cli.remote import Remote
+from server.protocol import SubmissionStatus
 
 POLL_S = 0.5
-FINAL = {"scored", "failed", "cancelled", "refused"}
+FINAL = {status for status in SubmissionStatus if status.is_final}
 
 
 def follow(remote: Remote, ids: Sequence[str]) -> list[Any]:
