@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
-from evaluator.parser import Parser
+from evaluator.parser import Parser, ParserError
 from server.protocol import ContainerUser, Limits, Task
 from worker import page_cache
 from worker.holdings import Held
-from worker.runners.base import Ended, Run
+from worker.runners.base import Ended, EngineFault, Run
 from worker.runners.docker import DockerRunner, Engine
 from worker.workspace import run_folder
 
@@ -29,6 +29,8 @@ FREE_BYTES = 20 * 10**9  # an image and its archive, copies of a test set, predi
 PROBE_S = 60.0
 CAP_BYTES = 2**24
 LIMITS = Limits(memory_bytes=2**27, cpus=1, pids=32, shm_bytes=2**20, tmp_bytes=2**20, gpus=False)
+
+TROUBLE = (EngineFault, ParserError, OSError, subprocess.SubprocessError)  # what a host can lack
 
 # What the probe says, one word a line: each line must be there for its check to be ok.
 SCRIPT = """\
@@ -57,7 +59,7 @@ PROMISES = {
 
 
 def check_host(engine: Engine, scratch: Path, holdings: Sequence[Held]) -> dict[str, str]:
-    """Run every check; gives name -> "ok" or the complaint. Nothing raises."""
+    """Run every check; gives name -> "ok" or the complaint."""
     checks = {
         "engine": _said(engine.ping),
         "disk": _disk(scratch),
@@ -75,10 +77,10 @@ def check_host(engine: Engine, scratch: Path, holdings: Sequence[Held]) -> dict[
 
 
 def _said(check: Callable[[], object]) -> str:
-    """Turn whatever goes wrong into a complaint: a check has no other answer."""
+    """Turn what goes wrong into a complaint: a check has no other answer."""
     try:
         check()
-    except Exception as error:  # noqa: BLE001  the complaint names it
+    except TROUBLE as error:
         return f"{type(error).__name__}: {error}"
     return OK
 
@@ -100,11 +102,14 @@ def _output_cap(scratch: Path) -> str:
 
 def _parser() -> dict[str, str]:
     """What the process gave up that opens predictions."""
-    try:
+    given_up: dict[str, str] = {}
+
+    def start() -> None:
         with Parser() as parser:
-            return {f"parser {thing}": verdict for thing, verdict in parser.confinement.items()}
-    except Exception as error:  # noqa: BLE001  as above
-        return {"parser": f"{type(error).__name__}: {error}"}
+            given_up.update(parser.confinement)
+
+    complaint = _said(start)
+    return {f"parser {thing}": verdict for thing, verdict in given_up.items()} or {"parser": complaint}
 
 
 def _container(engine: Engine, scratch: Path) -> dict[str, str]:
@@ -140,7 +145,7 @@ def _probe(engine: Engine, scratch: Path) -> list[str]:
         )
         outcome = DockerRunner(engine).run(run, progress=lambda _done: None, cancelled=Event())
     if outcome.ended is not Ended.EXITED:
-        raise RuntimeError(f"the probe was stopped: {outcome.ended.value}; it said {outcome.log!r}")
+        raise EngineFault(f"the probe was stopped: {outcome.ended.value}; it said {outcome.log!r}")
     return outcome.log.split()
 
 

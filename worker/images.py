@@ -4,7 +4,6 @@ An image that jobs loaded carries a tag of ours, whose time the engine keeps: th
 Images that the host had before carry none, and are never removed.
 """
 
-import hashlib
 import logging
 from pathlib import Path
 
@@ -68,12 +67,6 @@ def load_archive(engine: Engine, archive: Path, *, expected: str) -> ImageFacts:
     if facts is None or facts.id != expected:
         raise ImageFault(f"archive {archive.name} was loaded, but the engine has no image {expected}")
     return facts
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tag(image: str) -> str:

@@ -4,8 +4,10 @@ The one place of this package where any exception is caught: it is logged with i
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 
 from server.protocol import ClaimRequest, DatasetOffer, Faulted, HostReport, JobSpec
@@ -73,29 +75,24 @@ class Worker:
 
     def _claim(self) -> JobSpec | None:
         """Clean up after the dead, then ask for a job. A silent server rings again when it is back."""
-        return _logged(self._ask, "no job could be claimed")
-
-    def _ask(self) -> JobSpec | None:
         self._interruption = Interruption()
         if self._stopping.is_set():
             return None
-        if reap(self._scratch, self._engine):
-            self._host.forget()  # what a dead worker's container read
-        offers = self._host.holdings.offers()
-        request = ClaimRequest(worker=self.name, architecture=self.architecture, datasets=offers)
-        return self.client.claim(request)
+        with _ours("no job could be claimed"):
+            if reap(self._scratch, self._engine):
+                self._host.forget()  # what a dead worker's container read
+            offers = self._host.holdings.offers()
+            request = ClaimRequest(worker=self.name, architecture=self.architecture, datasets=offers)
+            return self.client.claim(request)
+        return None
 
     def _work(self, spec: JobSpec) -> None:
         where = {"job": spec.job, "attempt": spec.attempt}
         log.info("job claimed", extra=where)
         if self._stopping.is_set():
             self._interruption.now(Why.STOPPING)
-        try:
+        with _ours("job could not be done", tell=partial(self._tell_fault, spec), **where):
             end = run_job(spec, client=self.client, host=self._host, interruption=self._interruption)
-        except Exception as error:
-            log.exception("job could not be done", extra=where)
-            self._tell_fault(spec, error)
-        else:
             log.info("job %s", end.value, extra=where)
 
     def _tell_fault(self, spec: JobSpec, error: Exception) -> None:
@@ -106,9 +103,12 @@ class Worker:
             log.warning("fault not told, the lease will run out: %s", silence, extra={"job": spec.job})
 
 
-def _logged(ask: Callable[[], JobSpec | None], complaint: str) -> JobSpec | None:
+@contextmanager
+def _ours(complaint: str, *, tell: Callable[[Exception], None] | None = None, **where: object) -> Iterator[None]:
+    """Log whatever goes wrong, tell it on, and go on with the next job."""
     try:
-        return ask()
-    except Exception:
-        log.exception(complaint)
-        return None
+        yield
+    except Exception as error:
+        log.exception(complaint, extra=where)
+        if tell is not None:
+            tell(error)

@@ -19,9 +19,10 @@ from pathlib import Path
 from random import SystemRandom
 from typing import BinaryIO, Self
 
+from evaluator.formats import SUFFIX
+
 log = logging.getLogger(__name__)
 
-SUFFIX = ".nii.gz"
 NAME_BYTES = 8  # 16 hex digits a name
 STAMP_NS = 1_577_836_800 * 10**9  # 2020-01-01: every copy's time
 BYTES_A_VOXEL = 8  # room for a float64 map, uncompressed
