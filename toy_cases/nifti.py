@@ -22,8 +22,3 @@ def write_volume(path: Path, volume: npt.NDArray[np.generic], affine: npt.NDArra
     ):
         image.to_stream(packed)
     os.utime(path, (WRITTEN_AT, WRITTEN_AT))
-
-
-def read_volume(path: Path) -> npt.NDArray[np.float32]:
-    """Read a volume written by `write_volume`."""
-    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)

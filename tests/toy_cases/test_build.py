@@ -7,16 +7,20 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 import pytest
 import yaml
 
 from evaluator.dataset import Manifest
 from toy_cases import phantoms
 from toy_cases.build import BuildReport, build_challenge, write_training
-from toy_cases.nifti import read_volume
 from toy_cases.sources import read_scan
 
 SIZES = {"brain": 24, "abdom": 28}
+
+
+def read_volume(path: Path) -> npt.NDArray[np.float32]:
+    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)
 
 
 def build(folder: Path, *, seed: int = 11, volumes: Path | None = None, said: list[str] | None = None) -> BuildReport:
