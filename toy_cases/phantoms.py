@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from toy_cases.rigid import rotation
+
 Array = npt.NDArray[np.float32]
 Drawn = npt.NDArray[np.floating]  # between two steps numpy may widen it
 Draw = Callable[["Grid"], Array]
@@ -118,12 +120,7 @@ class Pose:
     @classmethod
     def draw(cls, rng: np.random.Generator, *, scale: float, tilt_degrees: float, bend: float) -> "Pose":
         """A random pose: `scale` and `tilt_degrees` are standard deviations."""
-        a, b, c = np.deg2rad(rng.normal(0, tilt_degrees, 3))
-        tilt = (
-            np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-            @ np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
-            @ np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-        )
+        tilt = rotation(np.deg2rad(rng.normal(0, tilt_degrees, 3)))
         return cls(
             scale=np.exp(rng.normal(0, scale, 3)).astype(np.float32),
             shift=rng.normal(0, 0.012, 3).astype(np.float32),
@@ -214,70 +211,135 @@ def _brain(rng: np.random.Generator) -> Draw:
 
 
 def _abdomen(rng: np.random.Generator) -> Draw:
-    pose = Pose.draw(rng, scale=0.04, tilt_degrees=1.5, bend=0.020)
-    coarse, loops, fine, bias, texture = (Field.draw(rng, cells) for cells in (6, 13, 26, 3, 36))
-    fat_mm = float(rng.uniform(0.05, 0.13))  # under the skin, in half cubes
-    liver, spleen, kidney, muscle, blood = rng.normal((0.60, 0.585, 0.62, 0.56, 0.60), 0.012)
-    fat, bone, marrow = rng.normal((0.42, 0.86, 0.68), 0.01)
-    phase, ribs_phase = rng.uniform(0, 2 * np.pi, 2)
-    gas_level = float(rng.uniform(0.55, 1.1))
-    colon = float(rng.uniform(0.85, 1.15))
+    return Trunk.draw(rng).at
 
-    def draw(grid: Grid) -> Array:
-        x, y, z = pose.place(grid)
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkSlab:
+    """What the parts of a trunk share on one slab."""
+
+    x: Array
+    y: Array
+    z: Array
+    side: Array  # |x|
+    coarse: Array
+    rough: Array  # unevenness of surfaces
+    waist: Array
+    body: Array  # depths: below the skin, …
+    wall: Array  # … the fat …
+    cavity: Drawn  # … and the muscle
+    fine: Array
+    lumen: Array  # the field that winds the bowel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """One person's abdomen. Tissues are intensities; what is painted later lies in front."""
+
+    pose: Pose
+    coarse: Field
+    loops: Field
+    fine: Field
+    bias: Field
+    texture: Field
+    fat_depth: float  # under the skin, in half cubes
+    liver: float
+    spleen: float
+    kidney: float
+    muscle: float
+    blood: float
+    fat: float
+    bone: float
+    marrow: float
+    phase: float  # of the vertebrae
+    ribs_phase: float
+    gas_level: float
+    colon: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Trunk":
+        """A random person."""
+        pose = Pose.draw(rng, scale=0.04, tilt_degrees=1.5, bend=0.020)
+        coarse, loops, fine, bias, texture = (Field.draw(rng, cells) for cells in (6, 13, 26, 3, 36))
+        fat_depth = float(rng.uniform(0.05, 0.13))
+        liver, spleen, kidney, muscle, blood = rng.normal((0.60, 0.585, 0.62, 0.56, 0.60), 0.012)
+        fat, bone, marrow = rng.normal((0.42, 0.86, 0.68), 0.01)
+        phase, ribs_phase = rng.uniform(0, 2 * np.pi, 2)
+        return cls(
+            pose=pose, coarse=coarse, loops=loops, fine=fine, bias=bias, texture=texture, fat_depth=fat_depth,
+            liver=liver, spleen=spleen, kidney=kidney, muscle=muscle, blood=blood, fat=fat, bone=bone, marrow=marrow,
+            phase=phase, ribs_phase=ribs_phase,
+            gas_level=float(rng.uniform(0.55, 1.1)), colon=float(rng.uniform(0.85, 1.15)),
+        )  # fmt: skip
+
+    def at(self, grid: Grid) -> Array:
+        """Its intensities on a slab."""
+        slab = self._slab(grid)
+        canvas = self._walls(slab)
+        canvas = self._bowel(canvas, slab)
+        canvas = self._organs(canvas, slab)
+        canvas = self._spine(canvas, slab)
+        canvas += 0.006 * self.texture.at(grid) + 0.004 * self.bias.at(grid)
+        return np.where(slab.body > 0, np.clip(canvas, 0.004, 1), 0).astype(np.float32)
+
+    def _slab(self, grid: Grid) -> TrunkSlab:
+        x, y, z = self.pose.place(grid)
         side = np.abs(x)
-        rough = 0.02 * coarse.at(grid)
+        coarse = self.coarse.at(grid)
+        rough = 0.02 * coarse
         waist = 1 - 0.07 * np.exp(-((z - 0.05) ** 2) / 0.15) + 0.03 * np.cos(3 * z)
         body = _tube(x / waist, y + 0.06 * side**2, (0, 0.02), (0.84, 0.58))
-        wall = body - fat_mm + 0.2 * rough
-        cavity = wall - 0.075
+        wall = body - self.fat_depth + 0.2 * rough
+        return TrunkSlab(
+            x=x, y=y, z=z, side=side, coarse=coarse, rough=rough, waist=waist, body=body, wall=wall,
+            cavity=wall - 0.075, fine=self.fine.at(grid), lumen=self.loops.at(grid),
+        )  # fmt: skip
 
-        canvas = np.full(body.shape, fat, dtype=np.float32)
-        canvas = _paint(canvas, muscle, _soft(0.012 - body, 0.004))  # skin
-        canvas = _paint(canvas, muscle, _soft(wall, 0.008) * (1 - _soft(cavity, 0.008)))
-        back = np.minimum(_ball(side, y, z, (0.17, -0.43, 0.0), (0.15, 0.12, 3.0)), wall + 0.02)
-        canvas = _paint(canvas, muscle + 0.03 * np.clip(fine.at(grid), -1, 1) * 0.5, _soft(back, 0.008))
-        psoas = _ball(side, y, z, (0.19 - 0.0, -0.20, -0.45), (0.085, 0.095, 0.55))
-        canvas = _paint(canvas, muscle, _soft(psoas, 0.008))
+    def _walls(self, at: TrunkSlab) -> Array:
+        """Skin, fat, muscles and ribs."""
+        canvas = np.full(at.body.shape, self.fat, dtype=np.float32)
+        canvas = _paint(canvas, self.muscle, _soft(0.012 - at.body, 0.004))  # skin
+        canvas = _paint(canvas, self.muscle, _soft(at.wall, 0.008) * (1 - _soft(at.cavity, 0.008)))
+        back = np.minimum(_ball(at.side, at.y, at.z, (0.17, -0.43, 0.0), (0.15, 0.12, 3.0)), at.wall + 0.02)
+        canvas = _paint(canvas, self.muscle + 0.03 * np.clip(at.fine, -1, 1) * 0.5, _soft(back, 0.008))
+        psoas = _ball(at.side, at.y, at.z, (0.19, -0.20, -0.45), (0.085, 0.095, 0.55))
+        canvas = _paint(canvas, self.muscle, _soft(psoas, 0.008))
 
         # Ribs: tilted rings in the wall of the upper half.
-        ring = np.sin(14 * (z - 0.45 * y) + ribs_phase) - 0.62
-        rib = np.minimum(np.minimum(0.03 - np.abs(wall - 0.035), 0.06 * ring), 0.4 * (z - 0.05 + 0.3 * y))
-        canvas = _paint(canvas, bone - 0.04, _soft(rib, 0.006))
+        ring = np.sin(14 * (at.z - 0.45 * at.y) + self.ribs_phase) - 0.62
+        rib = np.minimum(np.minimum(0.03 - np.abs(at.wall - 0.035), 0.06 * ring), 0.4 * (at.z - 0.05 + 0.3 * at.y))
+        return _paint(canvas, self.bone - 0.04, _soft(rib, 0.006))
 
-        # Bowel: gas pockets and loops where the cavity has room, low and in front.
-        room = np.minimum(np.minimum(cavity - 0.03, 0.22 - z + 0.1 * rough), y + 0.14)
-        lumen = loops.at(grid)
-        canvas = _paint(canvas, muscle + 0.015, _soft(np.minimum(room, 0.05 * (lumen + 0.25)), 0.008))
-        canvas = _paint(
-            canvas,
-            0.53 + 0.02 * np.clip(fine.at(grid), -1.5, 1.5),
-            _soft(np.minimum(room, 0.05 * (lumen - 0.35)), 0.008),
-        )
-        canvas = _paint(
-            canvas, 0.02, _soft(np.minimum(room - 0.02, 0.05 * (lumen + 0.5 * y - 0.75 - gas_level)), 0.006)
-        )
+    def _bowel(self, canvas: Array, at: TrunkSlab) -> Array:
+        """Gas pockets and loops where the cavity has room, low and in front; the colon at both sides."""
+        room = np.minimum(np.minimum(at.cavity - 0.03, 0.22 - at.z + 0.1 * at.rough), at.y + 0.14)
+        canvas = _paint(canvas, self.muscle + 0.015, _soft(np.minimum(room, 0.05 * (at.lumen + 0.25)), 0.008))
+        content = np.clip(at.fine, -1.5, 1.5)
+        canvas = _paint(canvas, 0.53 + 0.02 * content, _soft(np.minimum(room, 0.05 * (at.lumen - 0.35)), 0.008))
+        bubble = np.minimum(room - 0.02, 0.05 * (at.lumen + 0.5 * at.y - 0.75 - self.gas_level))
+        canvas = _paint(canvas, 0.02, _soft(bubble, 0.006))
         for x_at, sign in ((0.56, 1.0), (-0.56, -1.0)):  # ascending and descending colon
-            radius = 0.085 * colon * (1 + 0.12 * np.sin(22 * z + sign))
-            gut = np.minimum(radius - np.hypot(x - x_at * waist * 0.95, y - 0.05), np.minimum(cavity, 0.12 - z))
-            canvas = _paint(canvas, muscle, _soft(gut, 0.008))
-            canvas = _paint(canvas, 0.5 + 0.05 * np.clip(fine.at(grid), -1.5, 1.5), _soft(gut - 0.022, 0.008))
-            gas = np.minimum(gut - 0.024, y - 0.06 - 0.04 * coarse.at(grid))
+            radius = 0.085 * self.colon * (1 + 0.12 * np.sin(22 * at.z + sign))
+            reach = np.hypot(at.x - x_at * at.waist * 0.95, at.y - 0.05)
+            gut = np.minimum(radius - reach, np.minimum(at.cavity, 0.12 - at.z))
+            canvas = _paint(canvas, self.muscle, _soft(gut, 0.008))
+            canvas = _paint(canvas, 0.5 + 0.05 * content, _soft(gut - 0.022, 0.008))
+            gas = np.minimum(gut - 0.024, at.y - 0.06 - 0.04 * at.coarse)
             canvas = _paint(canvas, 0.02, _soft(gas, 0.006))
+        return canvas
 
-        organs: list[tuple[Array, float | Array]] = []
+    def _organs(self, canvas: Array, at: TrunkSlab) -> Array:
+        """Liver, spleen, stomach, gall bladder, kidneys, lungs."""
+        x, y, z = at.x, at.y, at.z
         lobe = _ball(x, y, z, (0.36, 0.02, 0.42), (0.42, 0.44, 0.50))
         left_lobe = _ball(x, y, z, (0.0, 0.20, 0.52), (0.38, 0.24, 0.26))
-        hepar = np.minimum(np.maximum(lobe, left_lobe) + rough, cavity - 0.008)
-        vessels = np.exp(-((fine.at(grid) / 0.16) ** 2)) * np.exp(-((lumen / 0.35) ** 2))
-        organs.append((hepar, liver + 0.035 * vessels * _soft(hepar - 0.06, 0.01)))
-        organs.append(
-            (np.minimum(_ball(x, y, z, (-0.50, -0.16, 0.45), (0.17, 0.24, 0.27)) + rough, cavity - 0.008), spleen)
-        )
-        stomach = np.minimum(_ball(x, y, z, (-0.28, 0.17, 0.45), (0.26, 0.21, 0.27)) + rough, cavity - 0.012)
-        organs.append((stomach, muscle))
-        for depth, value in organs:
-            canvas = _paint(canvas, value, _soft(depth, 0.008))
+        hepar = np.minimum(np.maximum(lobe, left_lobe) + at.rough, at.cavity - 0.008)
+        vessels = np.exp(-((at.fine / 0.16) ** 2)) * np.exp(-((at.lumen / 0.35) ** 2))
+        canvas = _paint(canvas, self.liver + 0.035 * vessels * _soft(hepar - 0.06, 0.01), _soft(hepar, 0.008))
+        lien = np.minimum(_ball(x, y, z, (-0.50, -0.16, 0.45), (0.17, 0.24, 0.27)) + at.rough, at.cavity - 0.008)
+        canvas = _paint(canvas, self.spleen, _soft(lien, 0.008))
+        stomach = np.minimum(_ball(x, y, z, (-0.28, 0.17, 0.45), (0.26, 0.21, 0.27)) + at.rough, at.cavity - 0.012)
+        canvas = _paint(canvas, self.muscle, _soft(stomach, 0.008))
         canvas = _paint(canvas, 0.52, _soft(stomach - 0.025, 0.008))
         canvas = _paint(canvas, 0.02, _soft(np.minimum(stomach - 0.03, y - 0.24), 0.006))
         gall = _ball(x, y, z, (0.24, 0.24, 0.12), (0.065, 0.11, 0.075))
@@ -286,36 +348,30 @@ def _abdomen(rng: np.random.Generator) -> Draw:
         for x_at, z_at in ((0.36, 0.02), (-0.36, 0.10)):
             nephros = _ball(x, y, z, (x_at, -0.20, z_at), (0.125, 0.12, 0.25))
             hilum = _ball(x, y, z, (x_at * 0.74, -0.17, z_at), (0.085, 0.06, 0.11))
-            canvas = _paint(canvas, fat, _soft(nephros + 0.03, 0.010))
-            canvas = _paint(canvas, kidney + 0.02 * _soft(0.035 - nephros, 0.01), _soft(nephros, 0.007))
-            canvas = _paint(canvas, fat + 0.05, _soft(hilum, 0.010))
+            canvas = _paint(canvas, self.fat, _soft(nephros + 0.03, 0.010))
+            canvas = _paint(canvas, self.kidney + 0.02 * _soft(0.035 - nephros, 0.01), _soft(nephros, 0.007))
+            canvas = _paint(canvas, self.fat + 0.05, _soft(hilum, 0.010))
 
-        lung = _ball(side, y, z, (0.42, -0.08, 1.10), (0.34, 0.40, 0.30))
-        lung = np.minimum(lung, cavity - 0.01)
-        canvas = _paint(canvas, 0.09 + 0.06 * np.clip(vessels, 0, 1), _soft(lung, 0.008))
+        lung = np.minimum(_ball(at.side, y, z, (0.42, -0.08, 1.10), (0.34, 0.40, 0.30)), at.cavity - 0.01)
+        return _paint(canvas, 0.09 + 0.06 * np.clip(vessels, 0, 1), _soft(lung, 0.008))
 
-        # Spine: bodies, discs, canal, processes.
-        disc = _soft(np.sin(11 * z + phase) - 0.80, 0.06)
+    def _spine(self, canvas: Array, at: TrunkSlab) -> Array:
+        """Vertebrae with discs, canal and processes; the great vessels before them; the iliac wings below."""
+        x, y, z = at.x, at.y, at.z
+        disc = _soft(np.sin(11 * z + self.phase) - 0.80, 0.06)
         column = _tube(x, y, (0, -0.27), (0.145, 0.115))
-        process = np.minimum(_tube(x, y, (0, -0.46), (0.03, 0.12)), 0.05 * (np.sin(11 * z + phase + 2) + 0.5))
-        wings = np.minimum(_tube(x, y, (0, -0.40), (0.24, 0.035)), 0.05 * (np.sin(11 * z + phase + 2) - 0.2))
-        for depth in (process, wings):
-            canvas = _paint(canvas, bone, _soft(depth, 0.007))
-        canvas = _paint(canvas, bone, _soft(column, 0.007))
-        canvas = _paint(canvas, marrow + 0.03 * np.clip(fine.at(grid), -1, 1), _soft(column - 0.02, 0.007))
+        process = np.minimum(_tube(x, y, (0, -0.46), (0.03, 0.12)), 0.05 * (np.sin(11 * z + self.phase + 2) + 0.5))
+        wings = np.minimum(_tube(x, y, (0, -0.40), (0.24, 0.035)), 0.05 * (np.sin(11 * z + self.phase + 2) - 0.2))
+        for depth in (process, wings, column):
+            canvas = _paint(canvas, self.bone, _soft(depth, 0.007))
+        canvas = _paint(canvas, self.marrow + 0.03 * np.clip(at.fine, -1, 1), _soft(column - 0.02, 0.007))
         canvas = _paint(canvas, 0.56, _soft(column, 0.007) * disc)
         canal = _tube(x, y, (0, -0.425), (0.055, 0.045))
-        canvas = _paint(canvas, bone, _soft(canal + 0.022, 0.006) * (1 - disc))
+        canvas = _paint(canvas, self.bone, _soft(canal + 0.022, 0.006) * (1 - disc))
         canvas = _paint(canvas, 0.52, _soft(canal, 0.006))
         for x_at, radius in ((-0.055, 0.055), (0.085, 0.06)):  # aorta, vena cava
-            canvas = _paint(canvas, blood, _soft(_tube(x, y, (x_at, -0.10), (radius, radius)), 0.007))
+            canvas = _paint(canvas, self.blood, _soft(_tube(x, y, (x_at, -0.10), (radius, radius)), 0.007))
 
-        # Iliac wings at the lower end.
-        wing = np.minimum(0.028 - np.abs(_ball(side, y, z, (0.30, 0.02, -0.86), (0.34, 0.36, 0.42))), -0.52 - z)
-        wing = np.minimum(wing, 0.16 - y)
-        canvas = _paint(canvas, bone - 0.03, _soft(np.minimum(wing, cavity + 0.07), 0.007))
-
-        canvas += 0.006 * texture.at(grid) + 0.004 * bias.at(grid)
-        return np.where(body > 0, np.clip(canvas, 0.004, 1), 0).astype(np.float32)
-
-    return draw
+        ilium = np.minimum(0.028 - np.abs(_ball(at.side, y, z, (0.30, 0.02, -0.86), (0.34, 0.36, 0.42))), -0.52 - z)
+        ilium = np.minimum(np.minimum(ilium, 0.16 - y), at.cavity + 0.07)
+        return _paint(canvas, self.bone - 0.03, _soft(ilium, 0.007))

@@ -11,7 +11,7 @@ MAX_SHIFT = 0.03  # of the side
 
 def move(volume: Array, rng: np.random.Generator) -> Array:
     """Turn and shift a volume a little about its centre, linearly interpolated; what enters is 0."""
-    turn = _rotation(np.deg2rad(rng.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES, 3)))
+    turn = rotation(np.deg2rad(rng.uniform(-MAX_TURN_DEGREES, MAX_TURN_DEGREES, 3)))
     shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 3) * volume.shape
     centre = (np.array(volume.shape) - 1) / 2
     offset = centre - turn @ (centre + shift)
@@ -20,7 +20,7 @@ def move(volume: Array, rng: np.random.Generator) -> Array:
     return moved
 
 
-def _rotation(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def rotation(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The rotation matrix of three angles in radians about x, y and z."""
     (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
