@@ -5,6 +5,7 @@ whiteouts the paths, up to a bound.
 """
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -48,6 +49,7 @@ class Layer:
 
     budget: Budget
     entries: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of path and kind
+    is_sorted: bool = False  # the entries: from the first question on
     links: dict[str, Link] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
@@ -81,7 +83,7 @@ class Layer:
         if path in self.links:
             return self.links[path]
         for found in (Found.FILE, Found.FOLDER, Found.OTHER):
-            if digest(path, found) in self.entries:
+            if self._has(path, found):
                 return found
         return Found.NOTHING
 
@@ -95,9 +97,7 @@ class Layer:
     def _replaces(self, folder: str) -> bool:
         """Is something else than a folder where lower layers have a folder?"""
         return bool(folder) and (
-            folder in self.links
-            or digest(folder, Found.FILE) in self.entries
-            or digest(folder, Found.OTHER) in self.entries
+            folder in self.links or self._has(folder, Found.FILE) or self._has(folder, Found.OTHER)
         )
 
     def _parents(self, folder: str) -> None:
@@ -109,8 +109,18 @@ class Layer:
             if one:
                 self._note(one, Found.FOLDER)
 
+    def _has(self, path: str, found: Found) -> bool:
+        """Look it up: a path may have two thousand folders and forty links, so this must not walk the entries."""
+        if not self.is_sorted:
+            self.entries = array("q", sorted(self.entries))
+            self.is_sorted = True
+        wanted = digest(path, found)
+        place = bisect_left(self.entries, wanted)
+        return place < len(self.entries) and self.entries[place] == wanted
+
     def _note(self, path: str, found: Found) -> None:
         self.entries.append(digest(path, found))
+        self.is_sorted = False
         self.budget.entries -= 1
         if self.budget.entries < 0:
             raise TooMuch(f"the image holds more than {ENTRIES_MAX} files")
