@@ -220,15 +220,25 @@ def accept(s: Session, submission_id: str, facts: archives.Facts, now: datetime)
 
 
 def waiting_checks(s: Session, now: datetime) -> list[str]:
-    """Uploads whose archive nobody looks at, oldest first."""
+    """Uploads whose archive nobody looks at, in turn: each team's first before any team's second.
+
+    Counted are those of as long ago as an upload may wait at most.
+    """
+    turn = func.row_number().over(partition_by=Submission.team_id, order_by=(Submission.received_at, Submission.id))
+    lately = (
+        select(Submission.id, turn.label("turn"))
+        .where(Submission.received_at >= now - lifecycle.CHECKING_MAX)
+        .subquery()
+    )
     return list(
         s.scalars(
             select(Submission.id)
+            .outerjoin(lately, lately.c.id == Submission.id)
             .where(
                 Submission.status == SubmissionStatus.CHECKING,
                 or_(Submission.checker_until.is_(None), Submission.checker_until <= now),
             )
-            .order_by(Submission.received_at, Submission.id)
+            .order_by(func.coalesce(lately.c.turn, 0), Submission.received_at, Submission.id)
         )
     )
 
@@ -280,6 +290,19 @@ def discard(db: Database, store: Store, archive_sha256: str, received_at: dateti
             )
         )
         return not kept and not waits and store.delete(archive_sha256, unless_after=received_at)
+
+
+def discard_unchecked(db: Database, store: Store) -> None:
+    """Delete the archives of submissions that were over before anybody looked at them."""
+    with db.read() as s:
+        over = s.execute(
+            select(Submission.archive_sha256, Submission.changed_at).where(
+                Submission.image_id.is_(None), Submission.status.not_in(NON_FINAL)
+            )
+        ).all()
+    for archive_sha256, changed_at in over:
+        if store.exists(archive_sha256):
+            discard(db, store, archive_sha256, changed_at)
 
 
 def delete_toy_images(db: Database, store: Store, now: datetime) -> list[str]:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 
 from sqlalchemy import ColumnElement, select
 
@@ -23,6 +24,7 @@ Clock = Callable[[], datetime]
 
 REMIND_EVERY = timedelta(seconds=20)  # a job that still waits is rung for again
 CLEAN_EVERY = timedelta(minutes=10)
+DISCARD_EVERY = timedelta(seconds=10)  # who uploads and cancels again and again must not fill the disk
 INCOMING_KEPT = timedelta(days=1)  # an upload of 10 GB over a slow line takes hours
 STOP_WAITS_S = 10.0
 CHECKERS = 2  # archives read at a time: a slow one does not hold up everybody
@@ -57,19 +59,32 @@ class Sweeper:
             log.error("jobs wait for a host", extra={"jobs": report.waiting})
         if report.expired or report.overdue or self._is_time("remind", now, REMIND_EVERY):
             self._doorbell.remind(self._queued())
+        if self._is_time("discard", now, DISCARD_EVERY):
+            submissions.discard_unchecked(self._db, self._store)
         if self._is_time("clean", now, CLEAN_EVERY):
             self._store.sweep_incoming(now - INCOMING_KEPT)
             submissions.delete_toy_images(self._db, self._store, now)
         return report
 
     def check_uploads(self, now: datetime) -> int:
-        """Check every upload that waits for it, oldest first; gives their number."""
+        """Check every upload that waits for it, in turn; gives their number.
+
+        After each one it is asked again whose turn it is: a check takes minutes, and others come meanwhile.
+        """
+        began = monotonic()
+        checked = 0
+        while not self._stopping.is_set() and self._check_next(now + timedelta(seconds=monotonic() - began)):
+            checked += 1
+        return checked
+
+    def _check_next(self, now: datetime) -> bool:
+        """Check one upload; False where none waits."""
         with self._db.read() as s:
             waiting = submissions.waiting_checks(s, now)
-        for submission_id in waiting:
+        for submission_id in waiting[:1]:
             submissions.check(self._db, self._store, submission_id, now)
             self._doorbell.ring(self._queued(Job.submission_id == submission_id))
-        return len(waiting)
+        return bool(waiting)
 
     def start(self) -> None:
         """Run the threads until `stop`."""

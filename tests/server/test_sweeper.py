@@ -2,12 +2,16 @@
 
 import logging
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from server import submissions
+from server.db import Database
 from server.protocol import SubmissionStatus
 from server.queue import Doorbell
+from server.storage import Store
 from server.sweeper import Sweeper
 from tests.conftest import Backend
 from tests.server.archive_maker import Image, sha256
@@ -70,6 +74,51 @@ def test_old_toy_images_and_half_uploads_go(world: World, sweeper: Sweeper) -> N
     assert not world.store.exists(sha256(Image().save()))
     assert list(world.store.incoming.iterdir()) == []
     half.abort()
+
+
+def test_an_archive_whose_submission_was_cancelled_before_its_check_goes(world: World, sweeper: Sweeper) -> None:
+    submission = world.upload()
+    world.later(minutes=1)
+    with world.db.write() as s:
+        submissions.cancel(s, account=world.account(s), submission_id=submission, now=world.now)
+    sweeper.tick(world.now)
+    assert world.submission(submission).status is SubmissionStatus.CANCELLED
+    assert not world.store.exists(sha256(Image().save()))
+
+
+def test_an_archive_that_was_handed_in_again_stays(world: World, sweeper: Sweeper) -> None:
+    first = world.upload()
+    world.later(minutes=1)
+    with world.db.write() as s:
+        submissions.cancel(s, account=world.account(s), submission_id=first, now=world.now)
+    world.later(minutes=1)
+    world.upload()
+    sweeper.tidy(world.now)
+    assert world.store.exists(sha256(Image().save()))
+
+
+def test_a_team_with_many_uploads_does_not_hold_up_the_others(
+    world: World, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    check = submissions.check
+
+    def noted(db: Database, store: Store, submission_id: str, now: datetime) -> None:
+        checked.append(submission_id)
+        if len(checked) == 1:  # while the first one is looked at
+            late.append(world.upload("Late"))
+        check(db, store, submission_id, now)
+
+    monkeypatch.setattr(submissions, "check", noted)
+    late: list[str] = []
+    many = []
+    for _ in range(3):
+        many.append(world.upload("Many"))
+        world.later(seconds=1)
+    other = world.upload("Other")
+    world.later(seconds=1)
+    assert sweeper.check_uploads(world.now) == len(many) + 2
+    assert checked == [many[0], other, *late, *many[1:]]
 
 
 def test_jobs_that_wait_for_a_host_are_an_alarm_now_and_then(
