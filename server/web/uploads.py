@@ -5,6 +5,7 @@ way leaves nothing behind.
 """
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from email.message import Message as Header
 
 from python_multipart import MultipartParser
@@ -57,12 +58,11 @@ async def receive_form(request: Request, store: Store, *, limit_bytes: int) -> I
 async def stream_into(store: Store, pieces: AsyncIterator[bytes], *, limit_bytes: int) -> Incoming:
     """Write the pieces to a file of the store, hashing; abort it when anything goes wrong on the way."""
     incoming = await run_in_threadpool(store.receive)
-    try:
+    with ExitStack() as half_way:
+        # By cancellation too: the client hung up, or the server stops. Unlinking is quick enough for the loop.
+        half_way.callback(incoming.abort)
         await copy(pieces, incoming.write, limit_bytes=limit_bytes)
-    except BaseException:
-        # Cancellation too: the client hung up, or the server stops. Unlinking is quick enough for the loop.
-        incoming.abort()
-        raise
+        half_way.pop_all()
     return incoming
 
 
