@@ -69,6 +69,12 @@ class OverQuota(Refused):
     code = "E-QUOTA"
 
 
+class NoRoom(Refused):
+    """507: nothing that who asks did, and nothing of it is kept."""
+
+    code = "E-NO-ROOM"
+
+
 class Closed(Refused):
     """403: before the opening or after the deadline."""
 

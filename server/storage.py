@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -85,6 +86,10 @@ class Store:
     def receive(self) -> Incoming:
         """Begin to receive a file, inside the store's own folder."""
         return Incoming(self)
+
+    def free_bytes(self) -> int:
+        """Room on its disk."""
+        return shutil.disk_usage(self.folder).free
 
     def put(self, content: bytes) -> str:
         """Store and give the sha256."""

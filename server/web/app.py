@@ -23,6 +23,7 @@ from server.web.limiter import Limiter
 from server.web.rendering import STATIC, Pages
 from server.web.security import BodyLimit, EarlyAnswer, SecurityHeaders
 from server.web.site import Clock, Site
+from server.web.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def build_site(settings: Settings, clock: Clock) -> Site:
         guesses=Limiter(allowed=GUESSES, window=WINDOW),
         addresses=Limiter(allowed=ADDRESS_GUESSES, window=WINDOW),
         registrations=Limiter(allowed=REGISTRATIONS, window=WINDOW),
+        under_way=UnderWay(store.free_bytes),
         clock=clock,
     )
 

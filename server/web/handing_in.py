@@ -34,7 +34,8 @@ async def hand_in(request: Request, site: Site, wish: Wish, read: Reader, *, ove
     """
     length = max(0, uploads.content_length(request) - overhead_bytes)
     limit_bytes = await run_in_threadpool(decide, site, wish, length)
-    incoming = await read(request, site.store, limit_bytes=limit_bytes)
+    with site.under_way.upload(wish.person.team_id or "", length):
+        incoming = await read(request, site.store, limit_bytes=limit_bytes)
     return await run_in_threadpool(keep, site, wish, incoming)
 
 

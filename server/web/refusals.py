@@ -23,6 +23,7 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.TooLarge: 413,
     errors.Invalid: 422,
     errors.OverQuota: 429,
+    errors.NoRoom: 507,
 }
 HTTP_SENTENCES = {
     404: ("E-NOT-FOUND", "There is no such page here. It may have moved, or the address has a slip in it."),

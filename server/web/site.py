@@ -12,6 +12,7 @@ from server.sweeper import Sweeper
 from server.web.changes import Changes
 from server.web.limiter import Limiter
 from server.web.rendering import Pages
+from server.web.under_way import UnderWay
 
 Clock = Callable[[], datetime]
 
@@ -31,6 +32,7 @@ class Site:
     guesses: Limiter  # passwords tried for one account from one address
     addresses: Limiter  # passwords tried from one address
     registrations: Limiter  # from one address
+    under_way: UnderWay  # uploads
     clock: Clock
 
     @property

@@ -1,12 +1,17 @@
 """Uploads and events over real sockets: what no test client shows."""
 
 import json
+import shutil
 import threading
+from contextlib import ExitStack
+
+import pytest
 
 from server import accounts
 from server.models import Account
 from server.protocol import Queue, Task
 from server.web.deps import SESSION_COOKIE
+from server.web.under_way import A_TEAM, SPARE_BYTES
 from tests.server.archive_maker import Image
 from tests.server.web.real_server import WAIT_S, RealServer
 from tests.server.world import World
@@ -119,3 +124,22 @@ def test_watcher_is_sent_a_change(server: RealServer, world: World) -> None:
         line.read_until(b'"status": "queued"')
         world.claim()
         line.read_until(b'"status": "running"')
+
+
+def test_a_team_cannot_fill_the_disk_with_uploads_at_once(server: RealServer) -> None:
+    bearer = {"authorization": f"Bearer {server.token()}"}
+    with ExitStack() as lines:
+        for _ in range(A_TEAM):
+            line = lines.enter_context(server.line())
+            line.send(server.headers(length=100, expect="100-continue", **bearer))
+            line.read_until(b"100 Continue")
+        assert refused(server, server.headers(length=100, **bearer)) == (429, "E-QUOTA")
+
+
+def test_an_upload_for_which_the_disk_has_no_room_is_refused_before_its_body(
+    server: RealServer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(world.store.folder)._replace(free=SPARE_BYTES)
+    monkeypatch.setattr("server.storage.shutil.disk_usage", lambda _: usage)
+    assert refused(server, server.headers(length=100, authorization=f"Bearer {server.token()}")) == (507, "E-NO-ROOM")
+    assert incoming(world) == 0
