@@ -11,6 +11,7 @@ from server import accounts, submissions
 from server.errors import NotAllowed, NotSignedIn
 from server.models import Account, Host, Team
 from server.web import security
+from server.web.changes import EVERYBODY
 from server.web.site import Site
 
 SESSION_COOKIE = "mood_session"
@@ -56,6 +57,11 @@ class Person:
             team=account.team.name if account.team else None,
             session=session,
         )
+
+    @property
+    def watched(self) -> str:
+        """Whose changes its pages follow: its team's, or everybody's."""
+        return EVERYBODY if self.is_organizer else self.team_id or EVERYBODY
 
     def account(self, session: Session) -> Account:
         """Give the row, for a core function."""

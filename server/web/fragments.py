@@ -71,6 +71,14 @@ def organizer_overview(site: Site, person: Person) -> Parts:
     }
 
 
+def whole_log(site: Site, person: Person, submission_id: str, dataset: str) -> str:
+    """The log of the toy run on a data set. NotFound for another team's, or where there is none."""
+    with site.db.read() as session:
+        found = submissions.get_for(session, person.account(session), submission_id)
+        sha256 = views.toy_log(found, dataset)
+    return log_text(site, sha256)
+
+
 def log_text(site: Site, sha256: str) -> str:
     """A stored log; bytes that are no text are marked."""
     return site.store.get(sha256).decode(errors="replace")

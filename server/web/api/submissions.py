@@ -16,9 +16,8 @@ from server.protocol import Digest, Queue, Task
 from server.views import SubmissionView
 from server.web import uploads
 from server.web.api.errors import ERRORS, Error
-from server.web.changes import EVERYBODY
 from server.web.deps import Member, Now, Person, SiteDep, SliceDep, TeamMember, get_watched
-from server.web.fragments import log_text, team_list
+from server.web.fragments import team_list, whole_log
 from server.web.handing_in import Wish, hand_in
 from server.web.live import Look, follow
 from server.web.site import Site
@@ -105,10 +104,7 @@ def report(submission_id: str, site: SiteDep, member: Member) -> dict[str, dict[
 @router.get("/submissions/{submission_id}/log/{dataset}", response_model=None, responses=TEXT)
 def log(submission_id: str, dataset: str, site: SiteDep, member: Member) -> PlainTextResponse:
     """Give the log of the toy run on a data set."""
-    with site.db.read() as session:
-        found = submissions.get_for(session, member.account(session), submission_id)
-        sha256 = views.toy_log(found, dataset)
-    return PlainTextResponse(log_text(site, sha256))
+    return PlainTextResponse(whole_log(site, member, submission_id, dataset))
 
 
 @router.post("/submissions/{submission_id}/cancel")
@@ -129,7 +125,7 @@ async def events(
         shown = one(site, member, watched)
         return Look(parts={"submission": jsonable_encoder(shown)}, is_over=shown.is_final)
 
-    async for event in follow(site.changes, EVERYBODY if member.is_organizer else member.team_id or "", look):
+    async for event in follow(site.changes, member.watched, look):
         yield event
 
 

@@ -42,14 +42,15 @@ def organizer(request: Request, site: SiteDep, member: Organizer, at: SliceDep, 
 @router.get("/organizer/events", response_class=EventSourceResponse)
 async def organizer_events(site: SiteDep, member: Organizer, at: SliceDep) -> AsyncIterator[ServerSentEvent]:
     """Send rows, queue and workers as they change."""
-    first: list[list[str]] = []
+    first: list[str] | None = None
 
     def look() -> Look:
+        nonlocal first
         shown, _ = whole_list(site, member, at)
         ids = [one.id for one in shown]
-        first.append(ids) if not first else None
+        first = ids if first is None else first
         parts = rows(site, member, shown, with_team=True) | organizer_overview(site, member)
-        return Look(parts=parts, is_stale=ids != first[0])
+        return Look(parts=parts, is_stale=ids != first)
 
     async for event in follow(site.changes, EVERYBODY, look):
         yield event

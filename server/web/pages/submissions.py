@@ -13,7 +13,7 @@ from server.protocol import Queue, Task
 from server.web import refusals, uploads
 from server.web.changes import EVERYBODY
 from server.web.deps import FormSender, Member, Now, SiteDep, SliceDep, TeamMember, get_watched, own_page
-from server.web.fragments import log_text, one_submission, rows, team_list
+from server.web.fragments import one_submission, rows, team_list, whole_log
 from server.web.handing_in import Wish, hand_in
 from server.web.live import Look, follow
 from server.web.showing import combinations, tries_left
@@ -85,12 +85,13 @@ def team_submissions(request: Request, site: SiteDep, member: TeamMember, at: Sl
 @router.get("/submissions/events", response_class=EventSourceResponse)
 async def team_events(site: SiteDep, member: TeamMember, at: SliceDep) -> AsyncIterator[ServerSentEvent]:
     """Send the rows of the team's list as they change."""
-    first: list[str] = []
+    first: list[str] | None = None
 
     def look() -> Look:
+        nonlocal first
         shown, _ = team_list(site, member, at)
         ids = [one.id for one in shown]
-        first[:] = first or ids
+        first = ids if first is None else first
         return Look(parts=rows(site, member, shown), is_stale=ids != first)
 
     async for event in follow(site.changes, member.team_id or EVERYBODY, look):
@@ -117,7 +118,7 @@ async def submission_events(
         parts, shown = one_submission(site, member, watched)
         return Look(parts=parts, is_over=shown.is_final)
 
-    async for event in follow(site.changes, EVERYBODY if member.is_organizer else member.team_id or "", look):
+    async for event in follow(site.changes, member.watched, look):
         yield event
 
 
@@ -132,7 +133,4 @@ def cancel(submission_id: str, site: SiteDep, sender: FormSender, now: Now) -> R
 @router.get("/submissions/{submission_id}/log/{dataset}")
 def log(submission_id: str, dataset: str, site: SiteDep, member: Member) -> PlainTextResponse:
     """Send the log of the toy run on a data set."""
-    with site.db.read() as session:
-        found = submissions.get_for(session, member.account(session), submission_id)
-        sha256 = views.toy_log(found, dataset)
-    return PlainTextResponse(log_text(site, sha256))
+    return PlainTextResponse(whole_log(site, member, submission_id, dataset))
