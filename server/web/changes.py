@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Changes:
     async def _run(self) -> None:
         while self._watchers:
             try:
-                now = await run_in_threadpool(self._poll)
+                now = await asyncio.to_thread(self._poll)  # the loop waits for it at its end: no connection is lost
             except SQLAlchemyError:  # the database may be away for a moment; watchers stay
                 log.exception("cannot ask for changes")
             else:
