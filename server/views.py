@@ -4,6 +4,7 @@ Of hidden cases a team is shown a code, a stage, tenths and rounded counts; an o
 each such look is recorded.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,8 +49,8 @@ class RunView:
     status: str
     started_at: datetime
     wall_s: float | None
-    peak_memory_bytes: int | None
-    exit_code: int | None  # None for a team where the cases were hidden
+    peak_memory_bytes: int | None  # None for a team where the cases were hidden, or where it was too short to sample
+    exit_code: int | None  # None for a team where the cases were hidden, or where it was killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +204,7 @@ def job_view(job: Job, *, everything: bool, now: datetime) -> JobView:
     else:
         message = messages.failure(job.failure_code, job.failure_stage, detail) if job.failure_code else None
     log = toy_run(job)
-    hidden_warnings = job.failure_stage is not Stage.TOY
+    hidden_warnings = job.failure_stage is not Stage.TOY and job.submission.queue is Queue.FINAL
     return JobView(
         id=job.id,
         dataset=job.dataset.name,
@@ -230,14 +231,18 @@ def job_view(job: Job, *, everything: bool, now: datetime) -> JobView:
 
 
 def run_view(run: Run, *, everything: bool) -> RunView:
-    """One container start; of the hidden cases a team sees time and memory."""
+    """One container start; of the hidden cases a team sees the time, to the second.
+
+    A container chooses what it takes of memory, to the page: it could write a message with it.
+    """
+    exact = everything or run.stage is Stage.TOY
     return RunView(
         stage=run.stage,
         status=run.status,
         started_at=run.started_at,
-        wall_s=run.wall_s,
-        peak_memory_bytes=run.peak_memory_bytes,
-        exit_code=run.exit_code if everything or run.stage is Stage.TOY else None,
+        wall_s=run.wall_s if exact or run.wall_s is None else float(math.ceil(run.wall_s)),
+        peak_memory_bytes=run.peak_memory_bytes if exact else None,
+        exit_code=run.exit_code if exact else None,
     )
 
 

@@ -20,6 +20,7 @@ from server.protocol import (
     JobWarning,
     Queue,
     Renewal,
+    RunEnded,
     Stage,
     WarningCode,
 )
@@ -87,7 +88,7 @@ def test_a_toy_run_is_shown_with_its_log_and_a_hidden_one_without(world: World) 
     view = job(shown(world, submission))
     assert [(run.stage, run.exit_code, run.wall_s) for run in view.runs] == [
         (Stage.TOY, 0, 2.5),
-        (Stage.HIDDEN, None, 2.5),
+        (Stage.HIDDEN, None, 3.0),
     ]
     assert view.has_log
     with world.db.read() as s:
@@ -95,6 +96,42 @@ def test_a_toy_run_is_shown_with_its_log_and_a_hidden_one_without(world: World) 
         assert world.store.get(views.toy_log(found, "brain")) == b"toy log"
         with pytest.raises(NotFound):
             views.toy_log(found, "abdom")
+
+
+def test_what_a_hidden_run_took_of_memory_is_the_organizers(world: World) -> None:
+    organizer = world.organizer()
+    submission = world.submit()
+    spec = world.claim(datasets=("brain",))
+    world.move(spec, JobStatus.PREDICTING)
+    for stage in (Stage.TOY, Stage.HIDDEN):
+        ended = RunEnded(
+            token=spec.token,
+            run=world.run(spec, stage),
+            exit_code=0,
+            wall_s=2.5,
+            peak_memory_bytes=12345,
+            predicted_at_s={},
+            log="",
+            log_cut=False,
+        )
+        with world.db.write() as s:
+            lifecycle.run_ended(s, world.store, spec.job, ended, world.now)
+        world.later(seconds=1)
+    team, boss = job(shown(world, submission)), job(shown(world, submission, organizer=organizer))
+    assert [run.peak_memory_bytes for run in team.runs] == [12345, None]
+    assert [run.peak_memory_bytes for run in boss.runs] == [12345, 12345]
+
+
+def test_warnings_of_a_toy_submission_are_told_in_full(world: World) -> None:
+    submission = world.submit(queue=Queue.TOY)
+    for _ in range(2):
+        spec = world.claim()
+        world.to_scoring(spec)
+        warnings = [JobWarning(code=WarningCode.MISSING, count=3)]
+        finished = Finished(token=spec.token, cases=[], warnings=warnings, evaluator_version="0.1.0")
+        lifecycle.finish(world.db, world.store, world.host(), spec.job, finished, world.now)
+    (warning,) = job(shown(world, submission)).warnings
+    assert (warning.count, warning.message[:7]) == (3, "3 cases")
 
 
 def failed(world: World, stage: Stage) -> str:
