@@ -15,7 +15,7 @@ from server.storage import Store
 
 app = typer.Typer(no_args_is_help=True)
 
-TITLES = {"brain": "Brain MRI", "abdom": "Abdominal CT"}
+TITLES = {"brain": "Brain MR", "abdom": "Abdominal CT"}
 
 
 @app.callback()

@@ -31,3 +31,17 @@ def add(
             complain(refused.message)
     err.print(f"Token of host {name}, to be set there as MOOD_WORKER_HOST_TOKEN:")
     typer.echo(token)
+
+
+@app.command()
+def revoke(
+    name: str = typer.Argument(help="as it was added"),
+    home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
+) -> None:
+    """Shut a host out; what its workers hold goes to others when their leases end."""
+    with facts(server_settings(home=home)) as database, database.write() as session:
+        try:
+            accounts.revoke_host(session, name, datetime.now(UTC))
+        except Refused as refused:
+            complain(refused.message)
+    err.print(f"Host {name} is shut out")

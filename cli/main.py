@@ -42,7 +42,9 @@ COMMANDS = {
         module="cli.challenge", help="Make, check and load a challenge folder", extra="server", panel=ORGANIZE
     ),
     "user": Entry(module="cli.user", help="Add an account", extra="server", panel=ORGANIZE),
-    "host": Entry(module="cli.host", help="Add a host; prints its worker's token", extra="server", panel=ORGANIZE),
+    "host": Entry(
+        module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE
+    ),
     "images": Entry(module="cli.images", help="Build the reference submissions", extra="demo", panel=ORGANIZE),
     "rank": Entry(module="cli.rank", help="Rank teams from a CSV of scores", extra="evaluator", panel=LOOK),
 }

@@ -150,6 +150,15 @@ def test_a_host_s_token_is_all_that_standard_output_holds(tmp_path: Path) -> Non
     assert operator.says("host", "add", "gpu-1") != first
 
 
+def test_a_host_is_shut_out_by_name(tmp_path: Path) -> None:
+    operator = Shell(tmp_path / "config", MOOD_HOME=str(tmp_path / "home"))
+    operator.says("host", "add", "gpu-1")
+    operator.says("host", "revoke", "gpu-1")
+    again = operator.run("host", "revoke", "gpu-1")
+    assert again.returncode == 1
+    assert "there is no host gpu-1" in again.stderr
+
+
 def test_a_participant_without_a_team_is_refused(tmp_path: Path) -> None:
     done = Shell(tmp_path, MOOD_HOME=str(tmp_path / "home")).run("user", "add", "a@example.org", typed=f"{PASSWORD}\n")
     assert done.returncode == 1
