@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Form, Query, Request
 from sqlalchemy.orm import Session
 
-from server import accounts, submissions
+from server import accounts, submissions, views
 from server.errors import NotAllowed, NotSignedIn
 from server.models import Account, Host, Team
 from server.web import security
@@ -145,10 +145,17 @@ def get_organizer(member: Member) -> Person:
 Organizer = Annotated[Person, Depends(get_organizer)]
 
 
-def get_watched(submission_id: str, site: SiteDep, member: Member) -> str:
-    """Give the id of a submission that the member may see; NotFound before a stream begins."""
+def get_watched(submission_id: str, site: SiteDep, member: Member, now: Now) -> str:
+    """Give the id of a submission that the member may see; NotFound before a stream begins.
+
+    That an organizer looks is recorded: once for a stream.
+    """
     with site.db.read() as session:
-        return submissions.get_for(session, member.account(session), submission_id).id
+        found = submissions.get_for(session, member.account(session), submission_id).id
+    if member.is_organizer:
+        with site.db.write() as session:
+            views.looked(session, member.account(session), f"submission {found}", now)
+    return found
 
 
 def own_page(request: Request, site: SiteDep) -> None:

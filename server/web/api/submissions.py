@@ -89,9 +89,9 @@ def team_submissions(site: SiteDep, member: TeamMember, at: SliceDep) -> Page:
 
 
 @router.get("/submissions/{submission_id}")
-def submission(submission_id: str, site: SiteDep, member: Member) -> SubmissionView:
+def submission(watched: Annotated[str, Depends(get_watched)], site: SiteDep, member: Member) -> SubmissionView:
     """Give one submission with its jobs, progress and toy reports."""
-    return one(site, member, submission_id)
+    return one(site, member, watched)
 
 
 @router.get("/submissions/{submission_id}/report")
@@ -111,7 +111,9 @@ def log(submission_id: str, dataset: str, site: SiteDep, member: Member) -> Plai
 def cancel(submission_id: str, site: SiteDep, member: Member, now: Now) -> SubmissionView:
     """Take a submission back. Its try is given back while nothing of it has run."""
     with site.db.write() as session:
-        submissions.cancel(session, account=member.account(session), submission_id=submission_id, now=now)
+        account = member.account(session)
+        submissions.cancel(session, account=account, submission_id=submission_id, now=now)
+        views.looked(session, account, f"submission {submission_id}", now)
     return one(site, member, submission_id)
 
 

@@ -51,6 +51,18 @@ def test_organizer_cancels_any_teams_submission(people: People, world: World) ->
     assert world.submission(submission).status == "cancelled"
 
 
+def test_what_an_organizer_asks_the_api_for_is_recorded_too(people: People, world: World) -> None:
+    submission = world.submit("One")
+    path = f"/api/v1/submissions/{submission}"
+    organizer = people.organizer()
+    assert organizer.get(path).status_code == 200
+    assert organizer.post(f"{path}/cancel").status_code == 200
+    assert organizer.get(f"{path}/events").status_code == 200  # over: it is one event and the end
+    people.client("One").get(path)
+    with world.db.read() as session:
+        assert session.scalars(select(View.subject)).all() == [f"submission {submission}"] * 3
+
+
 def test_what_an_organizer_looks_at_is_recorded(people: People, world: World) -> None:
     submission = world.submit("One")
     organizer = people.organizer()
