@@ -13,6 +13,7 @@ from server.security import (
     PASSWORD_MAX,
     PASSWORD_MIN,
     hash_password,
+    is_text,
     new_secret,
     password_is,
     secret_sha256,
@@ -49,7 +50,8 @@ def add_user(
 
 def authenticate(s: Session, *, email: str, password: str) -> Account | None:
     """Give the account, or None. An unknown address takes as long as a wrong password."""
-    account = s.scalar(select(Account).where(Account.email == email.strip().lower()))
+    known = select(Account).where(Account.email == email.strip().lower())
+    account = s.scalar(known) if is_text(email) else None
     return account if password_is(password, account.password_hash if account else None) else None
 
 
@@ -190,7 +192,7 @@ def checked_email(email: str) -> str:
     """Give the address in lower case; Invalid where it cannot be one."""
     address = email.strip().lower()
     name, at, domain = address.rpartition("@")
-    if not (name and at and domain) or len(address) > 254 or any(c.isspace() for c in address):  # noqa: PLR2004  RFC 5321's path
+    if not (name and at and domain) or len(address) > 254 or not address.isprintable() or " " in address:  # noqa: PLR2004  RFC 5321's path
         raise Invalid(f"{email!r} is not an e-mail address")
     return address
 
@@ -207,6 +209,8 @@ def check_password(password: str) -> None:
     """Length is all that is asked."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise Invalid(f"a password needs {PASSWORD_MIN} to {PASSWORD_MAX} characters")
+    if not is_text(password):
+        raise Invalid("this password holds what is no character: choose another one")
 
 
 def flush_or(s: Session, conflict: Conflict) -> None:

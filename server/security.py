@@ -29,9 +29,14 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
+def is_text(value: str) -> bool:
+    """Every database and hash takes it: no NUL, and no half of a surrogate pair, which JSON can carry."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def password_is(password: str, password_hash: str | None) -> bool:
     """Compare; takes equally long where there is no hash."""
-    if len(password) > PASSWORD_MAX:
+    if len(password) > PASSWORD_MAX or not is_text(password):
         return False
     right = _HASHER.verify(password, password_hash or _NOBODY)
     return right and password_hash is not None

@@ -21,7 +21,7 @@ from server.web import api, pages, refusals
 from server.web.changes import Changes
 from server.web.limiter import Limiter
 from server.web.rendering import STATIC, Pages
-from server.web.security import BodyLimit, EarlyAnswer, SecurityHeaders
+from server.web.security import BodyLimit, EarlyAnswer, PlainAddress, SecurityHeaders
 from server.web.site import Clock, Site
 from server.web.under_way import UnderWay
 
@@ -57,6 +57,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         app.include_router(router)
     app.mount("/static", KeptFiles(directory=STATIC), name="static")
     # The last one added is the outermost.
+    app.add_middleware(PlainAddress)
     app.add_middleware(BodyLimit)
     app.add_middleware(BlameUs)
     app.add_middleware(EarlyAnswer)

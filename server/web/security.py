@@ -67,6 +67,19 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+class PlainAddress:
+    """Answers 404 to an address with a NUL in it: nothing of ours is called so, and PostgreSQL takes none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on."""
+        if scope["type"] == "http" and "\0" in scope["path"]:
+            scope = {**scope, "path": "/no-such-address", "raw_path": b"/no-such-address"}
+        await self.app(scope, receive, send)
+
+
 class BodyLimit:
     """Refuses bodies that no route of ours reads; streamed routes decide for themselves."""
 

@@ -1,3 +1,4 @@
+import json
 import logging
 
 import pytest
@@ -102,3 +103,19 @@ def test_openapi_describes_the_errors_of_each_public_route(people: People) -> No
             assert operation["tags"], path
             (content,) = operation["responses"]["401"]["content"].values()
             assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+
+
+def test_address_with_a_nul_is_no_page(people: People) -> None:
+    assert people.browser("Team").get("/submissions/a%00b").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "a\\u0000@example.org"), ("password", "\\ud800 long enough"), ("password", "\\u0000 long enough")],
+)
+@pytest.mark.parametrize("path", ["/api/v1/tokens", "/api/v1/accounts"])
+def test_text_that_no_database_takes_is_the_callers_fault(people: People, path: str, field: str, value: str) -> None:
+    body = {"email": "new@example.org", "password": PASSWORD, "name": "x", "team_name": "New"} | {field: "@"}
+    content = json.dumps(body).replace('"@"', f'"{value}"')
+    answer = people.visitor().post(path, content=content, headers={"content-type": "application/json"})
+    assert answer.status_code < 500
