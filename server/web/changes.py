@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+WATCHERS_MAX = 64  # of one team: each costs a look after each of its changes
 EVERYBODY = ""  # the key of who watches all teams
 
 
@@ -28,7 +29,13 @@ class Changes:
         self._task: asyncio.Task[None] | None = None
 
     async def watch(self, team: str) -> AsyncGenerator[None]:
-        """Come once at the start and then after every change of a team, or of any for EVERYBODY."""
+        """Come once at the start and then after every change of a team, or of any for EVERYBODY.
+
+        Where a team has WATCHERS_MAX already, one more comes once and has to ask again: a browser does by itself.
+        """
+        if team != EVERYBODY and list(self._watchers.values()).count(team) >= WATCHERS_MAX:
+            yield
+            return
         event = asyncio.Event()
         event.set()
         self._watchers[event] = team

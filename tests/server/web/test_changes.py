@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy.exc import OperationalError
 
-from server.web.changes import EVERYBODY, Changes, changed
+from server.web.changes import EVERYBODY, WATCHERS_MAX, Changes, changed
 
 
 def test_team_that_is_said_something_else_of_has_changed() -> None:
@@ -78,3 +78,20 @@ def test_nobody_is_asked_when_nobody_watches() -> None:
         await asyncio.wait_for(changes._task, 20)
 
     asyncio.run(watch())
+
+
+def test_one_watcher_too_many_of_a_team_looks_once() -> None:
+    async def watch() -> int:
+        changes = Changes(Story({"a": 1}), every_s=0)
+        watchers = [changes.watch("a") for _ in range(WATCHERS_MAX)]
+        for watcher in watchers:
+            await anext(watcher)
+        late = [None async for _ in changes.watch("a")]
+        other = changes.watch("b")
+        await anext(other)
+        for watcher in [*watchers, other]:
+            await watcher.aclose()
+        await changes.stop()
+        return len(late)
+
+    assert asyncio.run(asyncio.wait_for(watch(), 20)) == 1
