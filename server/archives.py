@@ -42,6 +42,7 @@ SCRIPTS = "workspace"  # the folder of the entry scripts, from the image's root
 JSON_MAX = 4 * 2**20  # bytes of one JSON file: a config with a thousand layers has 0.3 MB
 JSON_TOTAL_MAX = 32 * 2**20  # bytes of all of them
 MEMBERS_MAX = 20_000  # files in the archive itself: a layer has three
+VOLUMES_MAX = 8  # some base images declare one
 LAYERS_MAX = 512  # engines take 127
 MEMORY_MAX = 2 * 2**30  # bytes of address space of the child
 CPU_MAX_S = 1800
@@ -270,6 +271,7 @@ def judge(seen: Seen, wanted: Wanted) -> Facts:
     if not isinstance(config, dict):
         raise Bad(FailureCode.ARCHIVE_DAMAGED, "the image's config is not a JSON object")
     check_platform(config, wanted)
+    check_volumes(config)
     layers = whole_layers(seen, entry, config)
     scripts = [name for name in (*wanted.scripts, *wanted.others) if is_regular(layers, f"{SCRIPTS}/{name}")]
     missing = [f"/{SCRIPTS}/{name}" for name in wanted.scripts if name not in scripts]
@@ -305,6 +307,17 @@ def check_platform(config: dict[str, Any], wanted: Wanted) -> None:
         raise Bad(
             FailureCode.ARCHIVE_PLATFORM,
             f"the image is for {shown(system)}/{shown(architecture)}, the hosts run linux/{wanted.architecture}",
+        )
+
+
+def check_volumes(config: dict[str, Any]) -> None:
+    """The engine copies what is at each VOLUME before a container starts. Raises Bad."""
+    settings = config.get("config")
+    volumes = settings.get("Volumes") if isinstance(settings, dict) else None
+    if isinstance(volumes, dict) and len(volumes) > VOLUMES_MAX:
+        raise Bad(
+            FailureCode.ARCHIVE_SIZE,
+            f"the image declares {len(volumes)} volumes, {VOLUMES_MAX} are possible: take VOLUME out of its Dockerfile",
         )
 
 

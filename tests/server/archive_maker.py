@@ -65,6 +65,7 @@ class Image:
     architecture: str = "amd64"
     system: str = "linux"
     tags: Sequence[str] = ("image:latest",)
+    volumes: Sequence[str] = ()
     salt: str = ""  # makes the config, and so the digest, another one
 
     @property
@@ -73,6 +74,7 @@ class Image:
             "architecture": self.architecture,
             "os": self.system,
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer)}" for layer in self.layers]},
+            "config": {"Volumes": {path: {} for path in self.volumes}},
             "salt": self.salt,
         }
         return json.dumps(fields).encode()

@@ -260,6 +260,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], FailureCode]] = {
         lambda: Image(layers=[tar([Entry("../x", b""), *files(SCRIPTS)])]).save(),
         _C.ARCHIVE_DAMAGED,
     ),
+    "many volumes": (lambda: Image(volumes=[f"/v{n}" for n in range(9)]).save(), _C.ARCHIVE_SIZE),
     "no scripts": (lambda: Image(layers=[tar([folder("workspace")])]).save(), _C.ARCHIVE_SCRIPTS),
     "scripts of the other task": (
         lambda: Image(layers=[tar(files({k: v for k, v in SCRIPTS.items() if "pixel" in k}))]).save(),
