@@ -198,10 +198,13 @@ def checked_email(email: str) -> str:
 
 
 def checked_name(name: str, what: str) -> str:
-    """Give the name without outer spaces; Invalid where it is empty, too long or not printable."""
+    """Give the name without outer spaces; Invalid where it is empty, too long or not printable.
+
+    It begins with a letter or digit: a spreadsheet takes `=…` in the CSV leaderboard for a formula.
+    """
     label = " ".join(name.split())
-    if not label or len(label) > NAME_MAX or not label.isprintable():
-        raise Invalid(f"{name!r} cannot be {what}: 1 to {NAME_MAX} printable characters")
+    if not label or len(label) > NAME_MAX or not label.isprintable() or not label[0].isalnum():
+        raise Invalid(f"{name!r} cannot be {what}: 1 to {NAME_MAX} printable characters, a letter or digit first")
     return label
 
 

@@ -40,7 +40,7 @@ def test_a_password_has_a_length(embedded_db: Database, password: str) -> None:
         register(embedded_db, password=password)
 
 
-@pytest.mark.parametrize("team", ["", "   ", "x" * 81, "a\x00b", "a\u202eb"])
+@pytest.mark.parametrize("team", ["", "   ", "x" * 81, "a\x00b", "a\u202eb", "=1+1", "-2"])
 def test_a_team_name_can_be_read(embedded_db: Database, team: str) -> None:
     with pytest.raises(Invalid, match="team name"):
         register(embedded_db, team)
