@@ -1,5 +1,6 @@
 """`mood challenge`: from a folder of volumes and labels to a loaded challenge."""
 
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from server import challenges
 from server.errors import Refused
 from server.storage import Store
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 TITLES = {"brain": "Brain MR", "abdom": "Abdominal CT"}
 
@@ -25,10 +26,12 @@ def challenge() -> None:
 
 @app.command()
 def init(
-    folder: Path = typer.Argument(help="holds a folder for each data set, laid out as docs/contract.md says"),
-    seed: int = typer.Option(help="fixes the deal of cases into batches; keep it secret until the end"),
+    folder: Path = typer.Argument(help="holds a folder for each data set, laid out as docs/organizing.md says"),
+    seed: int | None = typer.Option(None, help="of the deal of cases into batches; without, one is drawn"),
 ) -> None:
     """Write challenge.yaml (if there is none), manifest.json and deal.json into a folder of volumes."""
+    if not folder.is_dir():
+        complain(f"{folder} is not a folder: name the one that holds a folder for each data set.")
     names = sorted(path.name for path in folder.iterdir() if (path / "toy").is_dir() or (path / "test").is_dir())
     if not names:
         complain(f"{folder} holds no data set: a data set is a folder with toy/ and test/ in it.")
@@ -39,7 +42,10 @@ def init(
     file = read(folder)
     try:
         manifest = build_manifest(
-            folder, [dataset.name for dataset in file.datasets], seed=seed, batch_size=file.batch_size
+            folder,
+            [dataset.name for dataset in file.datasets],
+            seed=secrets.randbits(32) if seed is None else seed,
+            batch_size=file.batch_size,
         )
     except ValueError as error:
         complain(str(error))

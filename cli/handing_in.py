@@ -18,7 +18,11 @@ def hand_in(remote: Remote, image: str, task: str, queue: str, progress: Progres
     An image that this team has handed in before is not uploaded again.
     """
     path = Path(image)
+    if path.is_dir():
+        complain(f"{image} is a folder: hand in a local image's name, or an archive written by docker save.")
     if path.is_file():
+        if not looks_like_an_archive(path):
+            complain(f"{image} is neither a tar nor a gzip file: hand in what `docker save IMAGE -o image.tar` writes.")
         return upload(remote, path, task, queue, progress)
     digest = local_image_id(image)
     known = remote.find("/submissions/known", {"task": task, "queue": queue, "digest": digest})
@@ -27,6 +31,13 @@ def hand_in(remote: Remote, image: str, task: str, queue: str, progress: Progres
     with tempfile.TemporaryDirectory(prefix="mood-") as folder:
         archive = save(digest, Path(folder))
         return upload(remote, archive, task, queue, progress)
+
+
+def looks_like_an_archive(path: Path) -> bool:
+    """Begins as gzip or tar do, so that nobody uploads something else by mistake."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    return head.startswith(b"\x1f\x8b") or head[257:262] == b"ustar"
 
 
 def upload(remote: Remote, archive: Path, task: str, queue: str, progress: Progress) -> Any:
@@ -40,7 +51,10 @@ def local_image_id(image: str) -> str:
     """Ask the engine here for an image's ID, sha256:…"""
     done = docker("image", "inspect", "--format", "{{.Id}}", image)
     if done.returncode:
-        complain(f"{image} is neither a file nor an image of the Docker engine here: {done.stderr.strip()}")
+        complain(
+            f"{image} is neither a file nor an image of the Docker engine here: build it, pull it, or name an archive. "
+            f"The engine said: {done.stderr.strip()}"
+        )
     return done.stdout.strip()
 
 

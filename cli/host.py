@@ -10,7 +10,7 @@ from cli.facts import facts, server_settings
 from server import accounts
 from server.errors import Refused
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -8,13 +8,14 @@ from rich.table import Table
 
 from cli.console import out
 from cli.remote import Remote, remote
+from server.protocol import Task
 
 app = typer.Typer()
 
 
 @app.command()
 def leaderboard(
-    task: str = typer.Argument(help="sample or pixel"),
+    task: Task = typer.Argument(help="which ranking"),
     server: str | None = typer.Option(None, help="a server's address; without, the one you are logged in to"),
     as_json: bool = typer.Option(False, "--json", help="as the API gives it"),
 ) -> None:

@@ -19,6 +19,7 @@ from cli.console import complain
 from cli.facts import facts
 from cli.remote import write_secret
 from server import accounts, challenges
+from server.errors import Refused
 from server.settings import Settings
 from server.storage import Store
 
@@ -46,7 +47,12 @@ class Stack:
         """
         for interruption in (signal.SIGINT, signal.SIGTERM):
             signal.signal(interruption, signal.default_int_handler)
-        prepare(settings, data)
+        if not is_free(settings.host, settings.port):
+            complain(f"Port {settings.port} of {settings.host} is taken: name another one with --port.")
+        try:
+            prepare(settings, data)
+        except Refused as refused:
+            complain(refused.message)
         url = f"http://{settings.host}:{settings.port}"
         logs = settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -74,14 +80,20 @@ class Stack:
 def free_port(first: int) -> int:
     """Give the first port from `first` on that nobody listens on."""
     for port in range(first, first + 100):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if is_free("127.0.0.1", port):
             return port
     complain(f"Ports {first} to {first + 99} are all taken: choose another with --port.")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Nobody listens there."""
+    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
 
 
 def prepare(settings: Settings, data: Path) -> None:

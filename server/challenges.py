@@ -24,6 +24,7 @@ Phase = Literal["before", "open", "closed"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]  # it stands in addresses and file names
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]  # it stands in the entry script's name
 
+TOY_FOLDER = "toy-cases"  # what the archive of toy cases unpacks to
 SPLITS = {Stage.TOY: dataset.TOY, Stage.HIDDEN: dataset.TEST}
 
 
@@ -166,7 +167,7 @@ def store_toy_cases(store: Store, folder: Path, read: ChallengeFile, manifest: M
                 for name in sorted(files):
                     if name.startswith(("toy/", "toy_label/")):
                         content = toy_file(folder / entry.name / name, files[name].sha256)
-                        archive.writestr(zipfile.ZipInfo(f"{entry.name}/{name}"), content)
+                        archive.writestr(zipfile.ZipInfo(f"{TOY_FOLDER}/{entry.name}/{name}"), content)
         return incoming.commit()
 
 

@@ -125,7 +125,7 @@ def failure(code: FailureCode, stage: Stage | None = None, detail: str | None = 
     if stage is not None and not code.is_ours:
         parts.append(f"It happened {STAGES[stage]}.")
     if detail and stage is not Stage.HIDDEN and not code.is_ours:
-        parts.append(detail if detail.endswith(".") else f"{detail}.")
+        parts.append(f"Exactly: {detail.removesuffix('.')}.")
     return " ".join(parts)
 
 

@@ -95,7 +95,7 @@ def read_members(archive: Path) -> Members:
                 elif member.islnk():
                     links[name] = posixpath.normpath(member.linkname)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise BadArchive(f"it cannot be read as a tar: {error}") from error
+        raise BadArchive("it cannot be read as a tar, plain or gzip") from error
     if manifest is None:
         raise BadArchive("it has no manifest.json")
     return _named(manifest, regular, links)

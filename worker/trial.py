@@ -97,10 +97,14 @@ def _judged(ran: Ran) -> Trial:
 def toy_cases(data: Path, dataset: str, task: Task) -> tuple[Case, ...]:
     """Find the toy cases that have a label of a task. Raises `CannotTry`."""
     folder = data / dataset if (data / dataset / TOY).is_dir() else data
+    if not data.is_dir():
+        raise CannotTry(f"{data} is not a folder: unpack the archive of toy cases and name what comes out")
     if not (folder / TOY).is_dir():
-        raise CannotTry(
-            f"{data} holds neither {TOY}/ nor {dataset}/{TOY}/: name the folder that the toy cases were unpacked to"
-        )
+        others = ", ".join(sorted(path.name for path in data.iterdir() if (path / TOY).is_dir()))
+        hint = f"the data sets there are {others}" if others else "name the folder that the toy cases were unpacked to"
+        raise CannotTry(f"{data} holds neither {TOY}/ nor {dataset}/{TOY}/: {hint}")
+    if folder == data and data.resolve().name != dataset and (data.resolve().parent / dataset / TOY).is_dir():
+        raise CannotTry(f"{data} is another data set than {dataset}, which stands beside it: name that one")
     found = [
         case_in(folder, TOY, task, name=path.name, shape=_shape(path))
         for path in sorted((folder / TOY).glob(f"*{SUFFIX}"))

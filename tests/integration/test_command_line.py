@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,3 +164,48 @@ def test_a_participant_without_a_team_is_refused(tmp_path: Path) -> None:
     done = Shell(tmp_path, MOOD_HOME=str(tmp_path / "home")).run("user", "add", "a@example.org", typed=f"{PASSWORD}\n")
     assert done.returncode == 1
     assert "--team" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("up", "--data", "nope"), "challenge.yaml is missing"),
+        (("up", "--data", ".", "--port", "99999"), "MOOD_PORT"),
+        (("challenge", "init", "nope"), "nope is not a folder"),
+        (("login", "challenge.example.org", "--token", "x"), "https://challenge.example.org"),
+        (("leaderboard", "voxel"), "'voxel' is not one of"),
+        (("submit", "notes.txt", "--task", "pixel"), "neither a tar nor a gzip file"),
+        (("submit", "folder", "--task", "pixel"), "folder is a folder"),
+        (("try", "image", "--data", "nope", "--dataset", "brain", "--task", "pixel"), "nope is not a folder"),
+    ],
+)
+def test_a_slip_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("not an archive")
+    (tmp_path / "folder").mkdir()
+    environment = {"MOOD_HOME": str(tmp_path / "home"), "MOOD_SERVER": "http://127.0.0.1:9", "MOOD_TOKEN": "x"}
+    done = Shell(tmp_path / "config", **environment).run(*arguments)
+    assert done.returncode in {1, 2}
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, tiny_challenge: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        shell = Shell(tmp_path / "config", MOOD_HOME=str(tmp_path / "home"))
+        done = shell.run("up", "--data", str(tiny_challenge), "--port", port)
+    assert done.returncode == 1
+    assert f"Port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_server_needs_no_hidden_volume(tmp_path: Path, tiny_challenge: Path) -> None:
+    folder = tmp_path / "public"
+    shutil.copytree(tiny_challenge, folder, ignore=shutil.ignore_patterns("test", "test_label", "training"))
+    operator = Shell(tmp_path / "config", MOOD_HOME=str(tmp_path / "home"))
+    assert "Loaded" in operator.says("challenge", "load", str(folder))

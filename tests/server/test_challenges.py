@@ -93,9 +93,9 @@ def test_the_toy_archive_holds_toy_cases_and_labels_alone(embedded_world: World)
         names = archive.namelist()
         assert archive.testzip() is None
         original = (embedded_world.folder / "brain/toy/toy1.nii.gz").read_bytes()
-        assert archive.read("brain/toy/toy1.nii.gz") == original
+        assert archive.read("toy-cases/brain/toy/toy1.nii.gz") == original
     assert not [name for name in names if "test" in name]
-    assert {name.split("/")[0] for name in names} == set(DATASETS)
+    assert {name.split("/")[1] for name in names} == set(DATASETS)
     # 4 volumes, 4 sample labels, 3 pixel labels in each data set.
     assert len(names) == 22
 

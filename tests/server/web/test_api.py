@@ -162,8 +162,8 @@ def test_challenge_tells_counts_and_no_cases(people: People) -> None:
 def test_toy_cases_come_with_labels_and_without_hidden_cases(people: People) -> None:
     answer = people.visitor().get("/toy-cases.zip")
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
-    assert "brain/toy/toy0.nii.gz" in names
-    assert "abdom/toy_label/sample/toy0.nii.gz.txt" in names
+    assert "toy-cases/brain/toy/toy0.nii.gz" in names
+    assert "toy-cases/abdom/toy_label/sample/toy0.nii.gz.txt" in names
     assert not [name for name in names if "test" in name]
 
 
