@@ -4,17 +4,18 @@ import json
 import shutil
 import threading
 from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 
-from server import accounts
+from server import accounts, challenges
 from server.models import Account
 from server.protocol import Queue, Task
 from server.web.deps import SESSION_COOKIE
 from server.web.under_way import A_TEAM, SPARE_BYTES
 from tests.server.archive_maker import Image
 from tests.server.web.real_server import WAIT_S, RealServer
-from tests.server.world import World
+from tests.server.world import World, make_challenge
 
 GIGABYTES_5 = 5 * 10**9
 
@@ -48,6 +49,16 @@ def test_team_without_a_try_is_refused_before_the_body(server: RealServer, world
 def test_archive_over_the_limit_is_refused_before_the_body(server: RealServer) -> None:
     bearer = {"authorization": f"Bearer {server.token()}"}
     assert refused(server, server.headers(length=10**12, **bearer)) == (413, "E-TOO-LARGE")
+
+
+def test_archive_after_the_deadline_is_refused_before_the_body(
+    server: RealServer, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bearer = {"authorization": f"Bearer {server.token()}"}
+    passed = (world.now - timedelta(seconds=1)).isoformat()
+    folder = make_challenge(tmp_path_factory.mktemp("closed"), slug="closed", closes_at=passed)
+    challenges.load(world.db, world.store, folder, world.now + timedelta(seconds=1))
+    assert refused(server, server.headers(length=GIGABYTES_5, **bearer)) == (403, "E-CLOSED")
 
 
 def test_upload_of_unknown_length_is_refused_before_the_body(server: RealServer) -> None:
