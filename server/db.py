@@ -1,5 +1,7 @@
 """Sessions and migrations on SQLite and PostgreSQL: the only code that opens a database."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +80,8 @@ def sqlite_engine(url: str) -> Engine:
         connection.isolation_level = None  # sqlite3: no BEGIN behind our back
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        with one_at_a_time(database):
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")  # a commit that was answered survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -89,3 +92,20 @@ def sqlite_engine(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {how}")
 
     return engine
+
+
+@contextmanager
+def one_at_a_time(database: str | None) -> Iterator[None]:
+    """Hold a lock that all processes with this SQLite file see.
+
+    Two connections that turn a new file to WAL at once are not made to wait by SQLite: one of them fails.
+    """
+    if not database or database == ":memory:":
+        yield
+        return
+    folder = os.open(Path(database).parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,20 @@ def test_servers_that_start_at_once_migrate_once(backend: Backend) -> None:
     with database.read() as s:
         assert s.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0001"]
     database.dispose()
+
+
+def test_connections_to_a_new_file_open_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def start(folder: Path) -> None:
+        database = Database(f"sqlite:///{folder}/mood.db")
+        together.wait(20)
+        database.engine.connect().close()
+        database.dispose()
+
+    with ThreadPoolExecutor(4) as pool:
+        for round_ in range(40):  # without a lock, one round in 14 failed
+            list(pool.map(start, [tmp_path / str(round_)] * 4))
 
 
 def test_stored_transitions_are_the_protocols(db: Database) -> None:
