@@ -1,0 +1,67 @@
+"""The voxels of a mask as runs along its first axis: a compact form in which objects are labelled and measured.
+
+A volume is flat in Fortran order (axis 0 fastest), as its file stores it; a run lies within one row of axis 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Voxels next to each other along axis 0.
+
+    `starts` int64[r], flat index of each run's first voxel, ascending; `lengths` int64[r], voxels of each, at
+    least 1. Raises ValueError where runs are empty, overlap or are out of order.
+    """
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.starts.ndim != 1 or self.starts.shape != self.lengths.shape:
+            raise ValueError(f"{self.starts.shape} starts of runs, {self.lengths.shape} lengths")
+        if np.any(self.lengths < 1) or np.any(self.starts[1:] < self.starts[:-1] + self.lengths[:-1]):
+            raise ValueError("runs are empty, overlap or do not ascend")
+
+    @classmethod
+    def of_plane(cls, mask: NDArray[np.bool_], *, row: int, offset: int) -> Self:
+        """Find the runs of whole rows.
+
+        `mask` bool[n], flat, n a multiple of `row`, the voxels along axis 0; `offset` is the flat index of its
+        first voxel in the volume. Raises ValueError where n is not such a multiple.
+
+        >>> Runs.of_plane(np.array([0, 1, 1, 1, 0, 1], dtype=bool), row=3, offset=6).starts  # rows end runs
+        array([ 7,  9, 11])
+        """
+        if not mask.any():
+            return cls.joined(())
+        rows = mask.reshape(-1, row)
+        firsts, lasts = rows.copy(), rows.copy()
+        firsts[:, 1:] &= ~rows[:, :-1]
+        lasts[:, :-1] &= ~rows[:, 1:]
+        starts = np.flatnonzero(firsts)
+        return cls(starts + offset, np.flatnonzero(lasts) - starts + 1)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Runs"]) -> Self:
+        """Put runs that follow each other, plane after plane, into one; of none, no voxel."""
+        none = np.zeros(0, dtype=np.int64)
+        return cls(
+            np.concatenate([none, *(part.starts for part in parts)]),
+            np.concatenate([none, *(part.lengths for part in parts)]),
+        )
+
+    @property
+    def n_voxels(self) -> int:
+        """Voxels of all runs."""
+        return int(self.lengths.sum())
+
+    def indices(self) -> NDArray[np.int64]:
+        """Give the flat index of every voxel, int64[n_voxels], ascending."""
+        before = np.cumsum(self.lengths) - self.lengths
+        return np.repeat(self.starts - before, self.lengths) + np.arange(self.n_voxels)
