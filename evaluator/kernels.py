@@ -1,48 +1,155 @@
 """The inner loops of scoring: values to half-precision patterns, patterns to counts.
 
-The one place to put faster loops in: whatever stands here must count the same to the last voxel.
+`PLAIN` is numpy's; `best` gives the compiled ones of `evaluator.compiled` where numba is installed. They give
+the same patterns and counts to the last voxel, and leave aside only which of the patterns of NaN a NaN gets.
+
+Two rules go beyond rounding to half precision, and change no clamped score:
+
+- what is 0 exactly has the pattern `SIGN` (that of -0.0), so that 0x0000 is that of scores above 0 that were
+  rounded to 0;
+- what is finite stays finite, at ±65504, so that the patterns of ±inf are those of what was infinite.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-PATTERNS = 1 << 16  # of a half-precision number
-ONE = 0x3C00  # the pattern of 1.0; non-negative halves sort as their patterns do
-INFINITY = 0x7C00
-SIGN = 0x8000
+PATTERNS: Final = 1 << 16  # of a half-precision number
+ONE: Final = 0x3C00  # the pattern of 1.0; non-negative halves sort as their patterns do
+INFINITY: Final = 0x7C00  # above it are the patterns of NaN, then every pattern with a sign
+LARGEST: Final = 0x7BFF  # of a finite half: 65504
+SIGN: Final = 0x8000
+TABLES: Final = 4  # neighbours are counted in different ones: equal neighbours need not wait for each other
+_GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
 
+Values = NDArray[np.generic]
+Patterns = NDArray[np.uint16]
 Counts = NDArray[np.int64]
 
 
-def half_patterns(values: NDArray[np.generic]) -> NDArray[np.uint16]:
-    """Round to half precision once and give the bit patterns.
+@dataclass(frozen=True, kw_only=True)
+class Loops:
+    """What is done to every voxel. Arrays are flat, contiguous, and in the machine's byte order.
+
+    `patterns(values, out)` writes the patterns of float32 or float64 `values`[n] to `out` uint16[n], and tells
+    whether rounding changed a score within 0 and 1. `count(patterns, tables)` adds 1 for each of
+    `patterns` uint16[n] in any row of `tables` int64[TABLES, PATTERNS]. `highest(patterns)` is the largest
+    clamped pattern of uint16[n]; of none, 0.
+    """
+
+    name: str
+    patterns: Callable[[Values, Patterns], bool]
+    count: Callable[[Patterns, Counts], None]
+    highest: Callable[[Patterns], int]
+
+
+def half_patterns(values: Values) -> Patterns:
+    """Round to half precision once and give the bit patterns, by the rules above; uint16 of the shape of `values`.
 
     `values` has any real dtype. Doubles and singles are rounded directly, to nearest, ties to even; integers
     go through the float type that holds them, as nibabel's `get_fdata(dtype=float16)` lets them.
     """
     between = np.promote_types(values.dtype, np.float16)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(between, copy=False).astype(np.float16, copy=False).view(np.uint16)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        patterns = values.astype(between, copy=False).astype(np.float16).view(np.uint16)
+    infinite = (patterns & ~np.uint16(SIGN)) == INFINITY
+    if infinite.any():
+        patterns -= infinite & np.isfinite(values)
+    np.putmask(patterns, values == 0, SIGN)
+    return patterns
+
+
+def clamped(patterns: Patterns) -> Patterns:
+    """Bring patterns to 0…ONE: NaN and what has a sign to 0, what is over 1 to ONE; uint16 of the same shape.
+
+    >>> scores = np.array([-1.0, 0.25, 7.0, np.inf, np.nan])
+    >>> clamped(half_patterns(scores)).view(np.float16).tolist()
+    [0.0, 0.25, 1.0, 1.0, 0.0]
+    """
+    found = np.minimum(patterns, np.uint16(ONE))
+    np.putmask(found, patterns > INFINITY, 0)
+    return found
+
+
+def _patterns(values: Values, out: Patterns) -> bool:
+    out[:] = half_patterns(values)
+    return _rounded(values[:_GLANCE], out[:_GLANCE]) or _rounded(values[_GLANCE:], out[_GLANCE:])
+
+
+def _rounded(values: Values, patterns: Patterns) -> bool:
+    """Tell whether a score within 0 and 1 differs from its half."""
+    changed = values[values != patterns.view(np.float16)]
+    return bool(np.any((changed > 0) & (changed < 1)))
+
+
+def _count(patterns: Patterns, tables: Counts) -> None:
+    found = np.bincount(patterns)
+    tables[0, : found.size] += found
+
+
+def _highest(patterns: Patterns) -> int:
+    return int(clamped(patterns).max(initial=0))
+
+
+PLAIN: Final = Loops(name="numpy", patterns=_patterns, count=_count, highest=_highest)
+
+
+@cache
+def best() -> Loops:
+    """Give the quickest loops there are; the first call compiles or loads them."""
+    try:
+        compiled: Loops = import_module("evaluator.compiled").COMPILED
+    except ImportError:
+        return PLAIN
+    return compiled
+
+
+def _tables() -> Counts:
+    return np.zeros((TABLES, PATTERNS), dtype=np.int64)
+
+
+def _summed(tables: Counts) -> Counts:
+    counts: Counts = tables.sum(axis=0)
+    return counts
 
 
 @dataclass(kw_only=True)
 class Tally:
     """Voxels per half-precision pattern, filled slab by slab."""
 
-    every: Counts = field(default_factory=lambda: np.zeros(PATTERNS, dtype=np.int64))
-    positive: Counts = field(default_factory=lambda: np.zeros(PATTERNS, dtype=np.int64))
-    overflowed_up: int = 0  # finite values that became +inf in half precision
+    loops: Loops = PLAIN
+    rounded: bool = False  # rounding changed a score within 0 and 1, as far as `add` was given them
+    overflowed_up: int = 0
     overflowed_down: int = 0
+    _every: Counts = field(default_factory=_tables)
+    _positive: Counts = field(default_factory=_tables)
 
-    def add(self, values: NDArray[np.generic], positive: NDArray[np.bool_]) -> None:
-        """Count one slab; both are flat and of one length."""
+    @property
+    def every(self) -> Counts:
+        """All voxels, int64[PATTERNS]."""
+        return _summed(self._every)
+
+    @property
+    def positive(self) -> Counts:
+        """The positive ones among them, int64[PATTERNS]."""
+        return _summed(self._positive)
+
+    def count(self, patterns: Patterns) -> None:
+        """Count voxels, positive or not."""
+        self.loops.count(patterns, self._every)
+
+    def count_positive(self, patterns: Patterns) -> None:
+        """Say which of the voxels that were counted, or will be, are positive."""
+        self.loops.count(patterns, self._positive)
+
+    def add(self, values: Values, positive: NDArray[np.bool_]) -> None:
+        """Count one slab of any real dtype; both are flat and of one length."""
         patterns = half_patterns(values)
-        counts = np.bincount(patterns, minlength=PATTERNS)
-        self.every += counts
-        if positive.any():
-            self.positive += np.bincount(patterns[positive], minlength=PATTERNS)
-        if counts[INFINITY] or counts[INFINITY | SIGN]:
-            self.overflowed_up += int(counts[INFINITY]) - int(np.count_nonzero(values == np.inf))
-            self.overflowed_down += int(counts[INFINITY | SIGN]) - int(np.count_nonzero(values == -np.inf))
+        self.rounded |= _rounded(values, patterns)
+        self.count(patterns)
+        self.count_positive(patterns[positive])

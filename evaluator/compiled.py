@@ -1,0 +1,125 @@
+"""The inner loops of scoring, compiled: see `evaluator.kernels`, which finds them where numba is installed.
+
+Conversion is arithmetic on the bits, without branches, so that it becomes vector code on any processor; it
+needs no half-precision instructions. The layout of the formats is that of IEEE 754-2019, 3.4.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from evaluator.kernels import INFINITY, LARGEST, ONE, SIGN, Counts, Loops, Patterns, Values
+
+_NAN: Final = INFINITY + 0x200
+
+
+def _compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile at once, or load what an earlier process compiled; without a cache where none can be written."""
+    signature = result(*arguments)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            found = numba.njit(signature, nogil=True, cache=True)(function)
+        except (RuntimeError, OSError):
+            found = numba.njit(signature, nogil=True)(function)
+        return found  # type: ignore[no-any-return]  # numba has no types
+
+    return decorate
+
+
+def _read(element: Any) -> Any:
+    return types.Array(element, 1, "C", readonly=True)
+
+
+def _written(element: Any, dimensions: int = 1) -> Any:
+    return types.Array(element, dimensions, "C")
+
+
+@_compiled(types.boolean, _read(types.float32), _written(types.uint16))
+def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
+    """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10."""
+    every = values.view(np.uint32)
+    changed = np.uint32(0)
+    for i in range(every.size):
+        bits = every[i]
+        size = np.uint32(bits & np.uint32(0x7FFFFFFF))
+        # To nearest, ties to even; the exponent's bias changes from 127 to 15.
+        odd = np.uint32(np.uint32(size >> np.uint32(13)) & np.uint32(1))
+        normal = np.uint32(np.uint32(size + np.uint32(0xC8000FFF) + odd) >> np.uint32(13))
+        # Under 2^-14 a half's last place is 2^-24, as a single's is from 0.5 on: the addition rounds.
+        magnitude = abs(values[i])
+        shifted = np.float32(magnitude + np.float32(0.5))
+        tiny = np.uint32(shifted.view(np.uint32) - np.uint32(0x3F000000))
+        is_tiny = size < np.uint32(0x38800000)
+        half = tiny if is_tiny else normal
+        half = np.uint32(LARGEST) if size >= np.uint32(0x477FF000) else half
+        half = np.uint32(INFINITY) if size == np.uint32(0x7F800000) else half
+        half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
+        half = np.uint32(half | np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(SIGN)))
+        out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
+        cut = np.float32(shifted - np.float32(0.5)) != magnitude if is_tiny else (size & np.uint32(0x1FFF)) != 0
+        within = np.uint32(bits - np.uint32(1)) < np.uint32(0x3F7FFFFF)
+        changed |= np.uint32(cut & within)
+    return bool(changed)
+
+
+@_compiled(types.boolean, _read(types.float64), _written(types.uint16))
+def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
+    """Convert float64 directly (by way of float32 it would be rounded twice): 11 bits, bias 1023, and 52."""
+    every = values.view(np.uint64)
+    changed = np.uint64(0)
+    for i in range(every.size):
+        bits = every[i]
+        size = bits & np.uint64(0x7FFFFFFFFFFFFFFF)
+        odd = (size >> np.uint64(42)) & np.uint64(1)
+        normal = (size + np.uint64(0xC10001FFFFFFFFFF) + odd) >> np.uint64(42)
+        # As above: from 2^28 on a double's last place is 2^-24.
+        magnitude = abs(values[i])
+        shifted = magnitude + 268435456.0
+        tiny = np.float64(shifted).view(np.uint64) - np.uint64(0x41B0000000000000)
+        is_tiny = size < np.uint64(0x3F10000000000000)
+        half = tiny if is_tiny else normal
+        half = np.uint64(LARGEST) if size >= np.uint64(0x40EFFE0000000000) else half
+        half = np.uint64(INFINITY) if size == np.uint64(0x7FF0000000000000) else half
+        half = np.uint64(_NAN) if size > np.uint64(0x7FF0000000000000) else half
+        half |= (bits >> np.uint64(48)) & np.uint64(SIGN)
+        out[i] = np.uint16(np.uint64(SIGN) if bits == np.uint64(0) else half)
+        cut = shifted - 268435456.0 != magnitude if is_tiny else (size & np.uint64(0x3FFFFFFFFFF)) != 0
+        within = bits - np.uint64(1) < np.uint64(0x3FEFFFFFFFFFFFFF)
+        changed |= np.uint64(cut & within)
+    return bool(changed)
+
+
+@_compiled(types.void, _read(types.uint16), _written(types.int64, 2))
+def _count(patterns: Patterns, tables: Counts) -> None:
+    """Count each pattern in the table whose turn it is."""
+    whole = patterns.size & ~3
+    for i in range(0, whole, 4):
+        tables[0, patterns[i]] += 1
+        tables[1, patterns[i + 1]] += 1
+        tables[2, patterns[i + 2]] += 1
+        tables[3, patterns[i + 3]] += 1
+    for i in range(whole, patterns.size):
+        tables[0, patterns[i]] += 1
+
+
+@_compiled(types.uint16, _read(types.uint16))
+def _highest(patterns: Patterns) -> np.uint16:
+    found = np.uint16(0)
+    for i in range(patterns.size):
+        pattern = min(patterns[i], np.uint16(ONE))
+        found = max(found, np.uint16(0) if patterns[i] > np.uint16(INFINITY) else pattern)
+    return found
+
+
+def _patterns(values: Values, out: Patterns) -> bool:
+    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out))
+
+
+COMPILED: Final = Loops(
+    name="numba", patterns=_patterns, count=_count, highest=lambda patterns: int(_highest(patterns))
+)
