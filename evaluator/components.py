@@ -34,7 +34,7 @@ class Components:
 
 
 def label(runs: Runs, shape: tuple[int, ...], *, slab_voxels: int = SLAB_VOXELS) -> Components:
-    """Find the components of runs in a volume of this shape (at least two axes).
+    """Find the components of runs in a volume of this shape.
 
     A slab spans the box round the runs' first two coordinates and as many planes as keep it within
     `slab_voxels`, at least two; it shares its last plane with the next. Beside it, memory grows with the runs.
@@ -51,7 +51,7 @@ def label(runs: Runs, shape: tuple[int, ...], *, slab_voxels: int = SLAB_VOXELS)
         twice.append(np.stack([provisional[shared], found[: slab.shared]]))
         provisional[slab.first + slab.shared : slab.first + found.size] = found[slab.shared :]
         n = int(found.max()) + 1
-    of_run = _numbered(_united(n, twice)[provisional])
+    of_run = _numbered(_united(n, twice)[provisional], n)
     sizes = np.bincount(of_run, weights=runs.lengths).astype(np.int64)  # exact: doubles count to 2^53
     return Components(runs, of_run, sizes)
 
@@ -71,9 +71,9 @@ def _slabs(runs: Runs, shape: tuple[int, ...], slab_voxels: int) -> Iterator[_Sl
     """Cut at planes; planes without a run cost nothing at a slab's ends."""
     if not runs.starts.size:
         return
-    row, plane_voxels = shape[0], shape[0] * shape[1]
-    plane, within = np.divmod(runs.starts, plane_voxels)
-    y, x = np.divmod(within, row)
+    row, rows = (*shape, 1, 1)[:2]
+    row_of, x = np.divmod(runs.starts, row)
+    plane, y = np.divmod(row_of, rows)
     left, low = int(x.min()), int(y.min())
     width, height = int((x + runs.lengths).max()) - left, int(y.max()) + 1 - low
     flat = x - left + width * (y - low)
@@ -125,9 +125,11 @@ def _united(n: int, twice: list[Flat]) -> Flat:
             least = least[least]
 
 
-def _numbered(labels: Flat) -> Flat:
-    """Number labels from 0 in the order in which they first occur."""
-    _, first, place = np.unique(labels, return_index=True, return_inverse=True)
-    number = np.empty(first.size, dtype=np.int64)
-    number[np.argsort(first)] = np.arange(first.size)
-    return number[place]
+def _numbered(labels: Flat, n: int) -> Flat:
+    """Number those of n labels that occur from 0, in the order in which they first do."""
+    first = np.full(n, labels.size)
+    np.minimum.at(first, labels, np.arange(labels.size))
+    occur = np.argsort(first)[: np.count_nonzero(first < labels.size)]
+    number = np.empty(n, dtype=np.int64)
+    number[occur] = np.arange(occur.size)
+    return number[labels]

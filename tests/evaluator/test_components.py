@@ -123,6 +123,10 @@ def test_axes_after_the_second_are_planes_in_a_row() -> None:
     assert labelled(mask).sizes.tolist() == [2, 1]
 
 
+def test_line_is_a_volume_of_one_row() -> None:
+    assert label(Runs(np.array([0, 2]), np.array([1, 3])), (5,)).sizes.tolist() == [1, 3]
+
+
 def test_planes_far_apart_need_no_memory_between_them() -> None:
     shape = (1 << 12, 1 << 12, 1 << 20)
     ends = Runs(np.array([5, math.prod(shape) - (1 << 12)]), np.array([3, 2]))
