@@ -19,9 +19,10 @@ from typing import Any, Final, Self
 import numpy as np
 
 from evaluator.deal import BATCH_SIZE, Deal, ImpossibleDealError, deal
-from evaluator.formats import SUFFIX, LabelError, Shape, UnreadableError, Volume, count_positive, read_label
+from evaluator.formats import SUFFIX, LabelError, Shape, UnreadableError, Volume, read_label
 from evaluator.inflate import GzipInflater
 from evaluator.tasks import PIXEL, SAMPLE, TASKS
+from evaluator.truth import count_positive
 
 MANIFEST: Final = "manifest.json"
 DEAL: Final = "deal.json"

@@ -1,4 +1,4 @@
-"""Reads the files of a case: volumes in slabs, sample scores, labels. Never a whole volume at once.
+"""Reads the files of a case: volumes slab by slab, sample scores, labels. Never a whole volume at once.
 
 Volumes are single-file NIfTI-1 or -2 as nibabel reads them from a name in .nii.gz; scores are what
 `get_fdata(dtype=numpy.float16)` of nibabel 5 with numpy 2 gives, clamped to [0, 1]. What nibabel would convert
@@ -6,7 +6,7 @@ by throwing something away (complex numbers, colours) is unreadable here.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Self
 
@@ -20,19 +20,21 @@ from numpy.typing import NDArray
 
 from evaluator import notes
 from evaluator.inflate import DamagedError, GzipInflater
-from evaluator.kernels import Tally
+from evaluator.kernels import Loops, half_patterns
 from evaluator.metrics.samples import clamped
-from evaluator.readings import PixelReading, Status
-from evaluator.sketch import Sketch
+from evaluator.readings import Status
 
 SUFFIX: Final = ".nii.gz"
-SLAB_VOXELS: Final = 1 << 17  # counts and slab together stay in a core's cache
+SLAB_VOXELS: Final = 1 << 16  # counts and slab together stay in a core's cache
 MOST_OFFSET_BYTES: Final = 1 << 24  # between a header and its volume: extensions
 MOST_TEXT_BYTES: Final = 1 << 16  # of a sample score's file; its first line counts
 _POSITIVE_ABOVE: Final = 0.5
+_MOST_LOOKED_UP_BYTES: Final = 2
+_LOOPED_BYTES: Final = (4, 8)  # singles and doubles
 
 Shape = tuple[int, ...]
 Values = NDArray[np.generic]
+Patterns = NDArray[np.uint16]
 
 
 class UnreadableError(ValueError):
@@ -53,7 +55,7 @@ class ScoreReading:
 
 
 class Volume:
-    """An open volume: its header is read, its voxels are still to come, once."""
+    """An open volume: its header is read, its voxels are still to come, once, in stored order: first axis fastest."""
 
     def __init__(self, stream: GzipInflater, header: Nifti1Header) -> None:
         self._stream = stream
@@ -64,6 +66,8 @@ class Volume:
         slope, intercept = header.get_slope_inter()
         self.slope = np.float64(1.0 if slope is None else slope)
         self.intercept = np.float64(0.0 if intercept is None else intercept)
+        self.voxel_mm3 = math.prod(abs(float(side)) for side in header.get_zooms()[:3])
+        self.rounded = False  # half precision changed a score within [0, 1], as far as it was read
 
     @classmethod
     def open(cls, file: BinaryIO) -> Self:
@@ -91,54 +95,80 @@ class Volume:
         return (float(self.slope), float(self.intercept)) != (1.0, 0.0)
 
     def slabs(self) -> Iterator[Values]:
-        """Give all voxels in stored order, flat, some at a time, scaled as nibabel does. Raises UnreadableError."""
-        for start in range(0, self.voxels, SLAB_VOXELS):
-            count = min(SLAB_VOXELS, self.voxels - start)
-            try:
-                block = self._stream.read(count * self.stored.itemsize)
-            except DamagedError as error:
-                raise UnreadableError(f"{error}, at voxel {start} of {self.voxels}") from error
-            values: Values = np.frombuffer(block, dtype=self.stored)
-            with np.errstate(over="ignore", invalid="ignore"):
-                yield apply_read_scaling(values, self.slope, self.intercept)
+        """Give all voxels, flat, whole rows at a time, scaled as nibabel does. Raises UnreadableError."""
+        row = self.shape[0] if self.shape else 1
+        step = max(1, SLAB_VOXELS // max(1, row)) * row
+        for start in range(0, self.voxels, max(1, step)):
+            yield self._scaled(self._raw(start, min(step, self.voxels - start)))
+
+    def masks(self) -> Iterator[NDArray[np.bool_]]:
+        """Give `slabs` as a label means them: anomalous above 0.5. Raises UnreadableError."""
+        for values in self.slabs():
+            yield values >= 1 if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
+
+    def patterns(self, loops: Loops) -> Iterator[Patterns]:
+        """Give all voxels as half patterns, flat, whole planes (of the last axis) at a time. Raises UnreadableError.
+
+        What is given is overwritten by the next one. See `evaluator.kernels` on the pattern of 0.
+        """
+        plane = max(1, math.prod(self.shape[:2]))
+        block = plane * max(1, SLAB_VOXELS // plane)
+        buffer = np.empty(min(block, self.voxels), dtype=np.uint16)
+        convert = self._converter(loops)
+        for start in range(0, self.voxels, block):
+            size = min(block, self.voxels - start)
+            for offset in range(0, size, SLAB_VOXELS):
+                out = buffer[offset : min(offset + SLAB_VOXELS, size)]
+                self.rounded |= convert(self._raw(start + offset, out.size), out)
+            yield buffer[:size]
 
     def at_end(self) -> bool:
-        """Nothing follows the voxels, and the checksum was right. Call it after `slabs`."""
+        """Nothing follows the voxels, and the checksum was right. Call it after `slabs` or `patterns`."""
         return self._stream.at_end()
 
+    def _raw(self, start: int, count: int) -> Values:
+        """Read the next voxels as they are stored; `start` is for the complaint."""
+        try:
+            block = self._stream.read(count * self.stored.itemsize)
+        except DamagedError as error:
+            raise UnreadableError(f"{error}, at voxel {start} of {self.voxels}") from error
+        return np.frombuffer(block, dtype=self.stored)
 
-def read_pixel(prediction: BinaryIO, label: BinaryIO, shape: Shape) -> PixelReading:
-    """Read prediction and label side by side, slab by slab; whatever is wrong with the prediction is a status.
+    def _scaled(self, values: Values) -> Values:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return apply_read_scaling(values, self.slope, self.intercept)
 
-    Both files are binary, at their start; `label` must be seekable. Raises UnreadableError for a label that
-    cannot be read or is not of `shape`: that is ours.
-    """
-    try:
-        volume = Volume.open(prediction)
-        if volume.shape != shape:
-            return without_prediction(Status.SHAPE, label, shape)
-        tally = Tally()
-        truth = _open_label(label, shape)
-        for values, positive in zip(volume.slabs(), _masks(truth), strict=True):
-            tally.add(values, positive)
-    except LabelError:
-        raise
-    except UnreadableError:
-        label.seek(0)
-        return without_prediction(Status.UNREADABLE, label, shape)
-    sketch = Sketch.folded(tally)
-    return PixelReading(status=Status.OK, sketch=sketch, notes=_pixel_notes(sketch, volume))
+    def _converter(self, loops: Loops) -> Callable[[Values, Patterns], bool]:
+        """Choose how stored voxels become patterns; it gives whether rounding changed a score within [0, 1]."""
+        if self.stored.kind in "iu" and self.stored.itemsize <= _MOST_LOOKED_UP_BYTES:
+            return self._looked_up()
+        native = self.stored.newbyteorder("=")
+        if self.stored.kind == "f" and self.stored.itemsize in _LOOPED_BYTES and not self.is_scaled:
+            return lambda values, out: loops.patterns(values.astype(native, copy=False), out)
 
+        def convert(values: Values, out: Patterns) -> bool:
+            scaled = self._scaled(values)
+            if scaled.dtype == np.float64:
+                return loops.patterns(scaled, out)
+            out[:] = half_patterns(scaled)
+            return bool(_changed(scaled, out).any())
 
-def without_prediction(status: Status, label: BinaryIO, shape: Shape) -> PixelReading:
-    """Count the label alone: score 0 everywhere."""
-    positive = count_positive(label, shape)
-    return PixelReading.without_prediction(status, positive=positive, negative=math.prod(shape) - positive)
+        return convert
 
+    def _looked_up(self) -> Callable[[Values, Patterns], bool]:
+        """Convert each code that small integers can have once."""
+        unsigned = np.dtype(f"u{self.stored.itemsize}")
+        codes = np.arange(1 << (8 * unsigned.itemsize), dtype=unsigned)
+        scaled = self._scaled(codes.view(self.stored.newbyteorder("=")))
+        table = half_patterns(scaled)
+        changed = _changed(scaled, table)
 
-def count_positive(label: BinaryIO, shape: Shape) -> int:
-    """Count the voxels of a label above 0.5. Raises LabelError."""
-    return sum(int(np.count_nonzero(mask)) for mask in _masks(_open_label(label, shape)))
+        def convert(values: Values, out: Patterns) -> bool:
+            found = values.astype(self.stored.newbyteorder("="), copy=False).view(unsigned)
+            np.take(table, found, out=out, mode="clip")
+            return not self.rounded and bool(changed[found].any())
+
+        return convert
 
 
 def read_score(content: bytes) -> ScoreReading:
@@ -179,34 +209,10 @@ def _offset(header: Nifti1Header) -> int:
     return offset
 
 
-def _open_label(label: BinaryIO, shape: Shape) -> Volume:
-    try:
-        volume = Volume.open(label)
-    except UnreadableError as error:
-        raise LabelError(f"cannot be read: {error}") from error
-    if volume.shape != shape:
-        raise LabelError(f"is {volume.shape}, its case is {shape}")
-    return volume
-
-
-def _masks(label: Volume) -> Iterator[NDArray[np.bool_]]:
-    """Give a label's slabs as masks."""
-    try:
-        for values in label.slabs():
-            yield np.greater(values, _POSITIVE_ABOVE)
-    except UnreadableError as error:
-        raise LabelError(f"cannot be read: {error}") from error
-
-
-def _pixel_notes(sketch: Sketch, volume: Volume) -> dict[str, int]:
-    counts = {
-        notes.NAN: sketch.nan,
-        notes.INFINITE: sketch.posinf + sketch.neginf,
-        notes.CLAMPED: sketch.below + sketch.above,
-        notes.SCALED: int(volume.is_scaled),
-        notes.GZIP_TAIL: int(not volume.at_end()),
-    }
-    return {code: count for code, count in counts.items() if count}
+def _changed(values: Values, patterns: Patterns) -> NDArray[np.bool_]:
+    """Mark where rounding to half changed a score, once both are clamped."""
+    halves = patterns.view(np.float16).astype(np.promote_types(values.dtype, np.float64))
+    return (np.clip(values, 0, 1) != np.clip(halves, 0, 1)) & ~np.isnan(values)
 
 
 def _score_notes(given: float) -> dict[str, int]:

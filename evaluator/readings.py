@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from evaluator import notes
+from typing import Any as Details
 from evaluator.notes import Notes
 from evaluator.sketch import Sketch
 
@@ -37,6 +38,7 @@ class PixelReading:
     status: Status
     sketch: Sketch
     notes: Notes = field(default_factory=dict)
+    details: Details | None = None  # None: they were not asked for
 
     @property
     def label(self) -> int:
@@ -44,10 +46,12 @@ class PixelReading:
         return int(self.sketch.n_positive > 0)
 
     @classmethod
-    def without_prediction(cls, status: Status, *, positive: int, negative: int) -> "PixelReading":
-        """Score 0 everywhere, and say why."""
+    def without_prediction(
+        cls, status: Status, *, positive: int, negative: int, details: Details | None = None
+    ) -> "PixelReading":
+        """Score 0 everywhere, and say why; `details` are those of such a prediction."""
         sketch = Sketch.zeros(positive=positive, negative=negative)
-        return cls(status=status, sketch=sketch, notes={NOTE_OF[status]: 1})
+        return cls(status=status, sketch=sketch, notes={NOTE_OF[status]: 1}, details=details)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,34 +4,32 @@ Every metric that counts voxels, over any set of cases, is a function of a sum o
 half-precision score has one of 15,361 values, whose bit patterns 0x0000 to 0x3C00 sort as the scores do.
 """
 
-import io
-import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from evaluator.kernels import INFINITY, ONE, PATTERNS, SIGN, Tally
+from evaluator.packing import Arrays, pack, unpack
 
 VALUES: Final = ONE + 1  # 15,361 scores
 MOST_VOXELS: Final = 1 << 53  # counts stay exact as doubles
 MOST_BYTES: Final = 1 << 19  # of a sketch's file: 15,361 bins of 18 bytes, and the container round them
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # equal sketches have equal bytes
-_COUNTERS: Final = ("nan", "posinf", "neginf", "below", "above")
-_MEMBERS: Final = {"bins": "<u2", "positive": "<u8", "negative": "<u8", "counters": "<u8"}
+DTYPES: Final[Mapping[str, str]] = {"bins": "<u2", "positive": "<u8", "negative": "<u8", "counters": "<u8"}
+_CLAMPED: Final = ("nan", "posinf", "neginf", "below", "above")
+_COUNTERS: Final = (*_CLAMPED, "tiny_positive", "tiny_negative", "rounded")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sketch:
-    """Voxels per score, and what was clamped on the way.
+    """Voxels per score, what was clamped on the way, and what half precision could not tell apart.
 
     `bins` uint16[k], strictly ascending half patterns of the scores that occur; `positive`, `negative`
     uint64[k], voxels with that score. The counters are of voxels that are counted in a bin too: `nan`,
-    `neginf` and `below` in that of 0, `posinf` and `above` in that of 1. Raises ValueError where it cannot be.
+    `neginf`, `below` and both `tiny` in that of 0, `posinf` and `above` in that of 1. Raises ValueError where
+    it cannot be.
     """
 
     bins: NDArray[np.uint16]
@@ -42,6 +40,9 @@ class Sketch:
     neginf: int = 0
     below: int = 0  # finite and under 0 after rounding
     above: int = 0  # finite and over 1 after rounding
+    tiny_positive: int = 0  # above 0, rounded to 0; all other voxels of that bin are 0 exactly, once clamped
+    tiny_negative: int = 0
+    rounded: int = 0  # predictions in which rounding changed a score within [0, 1]
 
     def __post_init__(self) -> None:
         if not self.bins.ndim == 1 or not self.bins.shape == self.positive.shape == self.negative.shape:
@@ -53,8 +54,15 @@ class Sketch:
         every = self.positive.astype(np.float64) + self.negative.astype(np.float64)
         if every.sum() > MOST_VOXELS or np.any(every == 0):
             raise ValueError("a sketch has an empty bin, or more voxels than can be counted")
-        if min(self.counters) < 0 or sum(self.counters) > self.n_voxels:
+        if not self._counters_fit():
             raise ValueError(f"a sketch's counters {self.counters} do not fit its {self.n_voxels} voxels")
+
+    def _counters_fit(self) -> bool:
+        has_zero = bool(self.bins.size) and self.bins[0] == 0
+        zeros = (int(self.positive[0]), int(self.negative[0])) if has_zero else (0, 0)
+        clamped = sum(getattr(self, name) for name in _CLAMPED)
+        few = (self.tiny_positive <= zeros[0], self.tiny_negative <= zeros[1], self.rounded <= self.n_voxels)
+        return min(self.counters) >= 0 and clamped <= self.n_voxels and all(few)
 
     @classmethod
     def of(cls, scores: NDArray[np.generic], mask: NDArray[np.bool_]) -> Self:
@@ -74,10 +82,13 @@ class Sketch:
             positive,
             _fold(every) - positive,
             nan=int(every[INFINITY + 1 : SIGN].sum() + every[(SIGN | INFINITY) + 1 :].sum()),
-            posinf=int(every[INFINITY]) - tally.overflowed_up,
-            neginf=int(every[SIGN | INFINITY]) - tally.overflowed_down,
-            below=int(every[SIGN + 1 : SIGN | INFINITY].sum()) + tally.overflowed_down,
-            above=int(every[ONE + 1 : INFINITY].sum()) + tally.overflowed_up,
+            posinf=int(every[INFINITY]),
+            neginf=int(every[SIGN | INFINITY]),
+            below=int(every[SIGN + 1 : SIGN | INFINITY].sum()),
+            above=int(every[ONE + 1 : INFINITY].sum()),
+            tiny_positive=int(tally.positive[0]),
+            tiny_negative=int(every[0] - tally.positive[0]),
+            rounded=int(tally.rounded),
         )
 
     @classmethod
@@ -120,8 +131,8 @@ class Sketch:
 
     @property
     def counters(self) -> tuple[int, ...]:
-        """nan, posinf, neginf, below, above."""
-        return self.nan, self.posinf, self.neginf, self.below, self.above
+        """Every counter, in the order of the fields."""
+        return tuple(int(getattr(self, name)) for name in _COUNTERS)
 
     @property
     def n_positive(self) -> int:
@@ -143,34 +154,16 @@ class Sketch:
         """How many different scores occur."""
         return int(self.bins.size)
 
-    def to_bytes(self) -> bytes:
-        """Write as .npz (numpy reads it too); equal sketches give equal bytes."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "bins": self.bins,
-            "positive": self.positive,
-            "negative": self.negative,
-            "counters": np.array(self.counters),
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give what a file holds, by name: see `DTYPES`."""
+        found = {"bins": self.bins, "positive": self.positive, "negative": self.negative}
+        return {name: array.astype(DTYPES[name]) for name, array in found.items()} | {
+            "counters": np.array(self.counters, dtype=DTYPES["counters"])
         }
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, dtype in _MEMBERS.items():
-                member = io.BytesIO()
-                npy.write_array(member, arrays[name].astype(dtype), version=(1, 0), allow_pickle=False)
-                archive.writestr(_entry(name), member.getvalue())
-        return stream.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """Read what `to_bytes` wrote. Believes nothing; raises ValueError."""
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"a sketch has {len(content)} bytes, more than {MOST_BYTES}")
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in _MEMBERS):
-                    raise ValueError(f"a sketch holds {archive.namelist()[:8]}")
-                arrays = {name: _read(archive, name, dtype) for name, dtype in _MEMBERS.items()}
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
-            raise ValueError(f"a sketch is damaged: {error}") from error
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Read what `arrays` gave. Believes nothing; raises ValueError."""
         if arrays["counters"].size != len(_COUNTERS):
             raise ValueError(f"a sketch has {arrays['counters'].size} counters, not {len(_COUNTERS)}")
         counters = dict(zip(_COUNTERS, map(int, arrays["counters"]), strict=True))
@@ -181,6 +174,15 @@ class Sketch:
             **counters,
         )
 
+    def to_bytes(self) -> bytes:
+        """Write as .npz (numpy reads it too); equal sketches give equal bytes."""
+        return pack(self.arrays())
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Read what `to_bytes` wrote. Believes nothing; raises ValueError."""
+        return cls.from_arrays(unpack("a sketch", content, DTYPES, most_bytes=MOST_BYTES))
+
 
 def _fold(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bring counts[PATTERNS] to counts[VALUES]: over 1 is 1; every sign bit, -0.0 and NaN is 0."""
@@ -189,24 +191,3 @@ def _fold(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     folded[ONE] += counts[VALUES : INFINITY + 1].sum()
     return folded
 
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
-
-
-def _read(archive: zipfile.ZipFile, name: str, dtype: str) -> NDArray[np.generic]:
-    """Read one flat array whose claimed size is looked at before anything is allocated."""
-    size = archive.getinfo(f"{name}.npy").file_size
-    if size > MOST_BYTES:
-        raise ValueError(f"a sketch's {name} claims {size} bytes")
-    with archive.open(f"{name}.npy") as member:
-        stream = io.BytesIO(member.read(size))
-    if npy.read_magic(stream) != (1, 0):
-        raise ValueError(f"a sketch's {name} is of another format version")
-    shape, _, found = npy.read_array_header_1_0(stream)
-    body = stream.read()
-    if found != np.dtype(dtype) or shape != (len(body) // found.itemsize,) or len(body) % found.itemsize:
-        raise ValueError(f"a sketch's {name} is {found}{shape} in {len(body)} bytes")
-    return np.frombuffer(body, dtype=found)

@@ -1,5 +1,6 @@
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ GOOD = {
     "bins": np.array([0, 5], "<u2"),
     "positive": np.array([1, 0], "<u8"),
     "negative": np.array([2, 3], "<u8"),
-    "counters": np.array([0, 0, 0, 0, 1], "<u8"),
+    "counters": np.array([0, 0, 0, 0, 1, 0, 0, 1], "<u8"),
 }
 
 
@@ -42,13 +43,26 @@ def test_what_is_outside_is_clamped_and_counted() -> None:
     found = sketch([-inf, -2.0, -0.0, 0.0, 1.0, 1.5, inf, nan, -nan], [0] * 9)
     assert found.bins.tolist() == bins(0.0, 1.0)
     assert found.negative.tolist() == [6, 3]
-    assert found.counters == (2, 1, 1, 1, 1)
+    assert found.counters == (2, 1, 1, 1, 1, 0, 0, 0)
 
 
 def test_finite_value_beyond_half_precision_is_clamped_not_infinite() -> None:
     found = sketch([1e6, float("inf"), -1e6], [0, 0, 0])
     assert (found.posinf, found.above) == (1, 1)
     assert (found.neginf, found.below) == (0, 1)
+
+
+def test_scores_that_half_precision_takes_for_zero_are_kept_apart() -> None:
+    found = sketch([1e-9, 1e-12, 0.0, -1e-9, 0.5], [1, 0, 0, 1, 1])
+    assert found.bins.tolist() == bins(0.0, 0.5)
+    assert (found.tiny_positive, found.tiny_negative) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rounded"), [([0.0, 0.25, 1.0, 7.3, -0.1], 0), ([0.25, 0.1], 1), ([1e-9], 1), ([1 - 1e-9], 1)]
+)
+def test_whether_rounding_changed_a_score_is_known(scores: list[float], rounded: int) -> None:
+    assert sketch(scores, [0] * len(scores)).rounded == rounded
 
 
 def test_there_are_15361_scores() -> None:
@@ -63,7 +77,7 @@ def test_missing_prediction_is_zero_everywhere() -> None:
 
 def test_sum_of_sketches_is_the_sketch_of_all() -> None:
     first, second = ([0.1, 7.0, 0.3], [1, 0, 0]), ([0.3, float("nan")], [1, 1])
-    both = sketch(first[0] + second[0], first[1] + second[1])
+    both = replace(sketch(first[0] + second[0], first[1] + second[1]), rounded=2)  # two predictions
     assert sketch(*first) + sketch(*second) == both
     assert Sketch.total([sketch(*second), sketch(*first)]) == both
     assert Sketch.total([both]) == both
@@ -112,9 +126,12 @@ def test_largest_sketch_fits_its_limit() -> None:
         {"positive": np.array([0, 0], "<u8"), "negative": np.array([0, 3], "<u8")},
         {"negative": np.array([2, 2**63], "<u8")},
         {"negative": np.array([2.0, 3.0], "<f8")},
-        {"counters": np.array([0, 0, 0, 0, 99], "<u8")},
+        {"counters": np.array([0, 0, 0, 0, 99, 0, 0, 0], "<u8")},
+        {"counters": np.array([0, 0, 0, 0, 0, 2, 0, 0], "<u8")},  # of one positive voxel that is 0
+        {"counters": np.array([0, 0, 0, 0, 0, 0, 3, 0], "<u8")},  # of two negative ones
+        {"counters": np.array([0, 0, 0, 0, 0, 0, 0, 7], "<u8")},  # predictions of six voxels
         {"counters": np.array([0, 0, 0, 0], "<u8")},
-        {"counters": np.array([0, 0, 0, 0, object()], dtype=object)},
+        {"counters": np.array([0, 0, 0, 0, 0, 0, 0, object()], dtype=object)},
     ],
 )
 def test_sketch_that_cannot_be_is_refused(change: dict[str, object]) -> None:

@@ -1,0 +1,75 @@
+"""A pixel label, read once: where its anomalous voxels are."""
+
+import math
+from dataclasses import dataclass
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.formats import LabelError, Shape, UnreadableError, Volume
+from evaluator.runs import Runs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """The anomalous voxels of a case, as runs along the first axis: as small as the lesions' surface."""
+
+    shape: Shape
+    runs: Runs
+    voxel_mm3: float  # of the label's header; nan where it claims none
+
+    @classmethod
+    def read(cls, file: BinaryIO, shape: Shape) -> Self:
+        """Read a label of `shape`, slab by slab; positive is what is above 0.5. Raises LabelError."""
+        label = open_label(file, shape)
+        row = shape[0] if shape else 1
+        found, start = [], 0
+        try:
+            for mask in label.masks():
+                if mask.any():
+                    found.append(Runs.of_plane(mask, row=row, offset=start))
+                start += mask.size
+        except UnreadableError as error:
+            raise LabelError(f"cannot be read: {error}") from error
+        return cls(shape=shape, runs=Runs.joined(found), voxel_mm3=label.voxel_mm3)
+
+    @property
+    def n_voxels(self) -> int:
+        """All voxels."""
+        return math.prod(self.shape)
+
+    @property
+    def n_positive(self) -> int:
+        """Anomalous voxels."""
+        return self.runs.n_voxels
+
+    def runs_within(self, start: int, stop: int) -> slice:
+        """Give which runs lie in a range of voxels; none may cross its ends."""
+        first, last = np.searchsorted(self.runs.starts, (start, stop))
+        return slice(int(first), int(last))
+
+    def positives(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Give the anomalous voxels in a range of whole rows, counted from its start; ascending."""
+        within = self.runs_within(start, stop)
+        return Runs(starts=self.runs.starts[within] - start, lengths=self.runs.lengths[within]).indices()
+
+
+def open_label(file: BinaryIO, shape: Shape) -> Volume:
+    """Read a label's header. Raises LabelError where it cannot be read or is not of `shape`."""
+    try:
+        volume = Volume.open(file)
+    except UnreadableError as error:
+        raise LabelError(f"cannot be read: {error}") from error
+    if volume.shape != shape:
+        raise LabelError(f"is {volume.shape}, its case is {shape}")
+    return volume
+
+
+def count_positive(file: BinaryIO, shape: Shape) -> int:
+    """Count the voxels of a label above 0.5. Raises LabelError."""
+    label = open_label(file, shape)
+    try:
+        return sum(int(np.count_nonzero(mask)) for mask in label.masks())
+    except UnreadableError as error:
+        raise LabelError(f"cannot be read: {error}") from error
