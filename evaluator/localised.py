@@ -1,0 +1,189 @@
+"""What scoring keeps for Proportion Localised: how many lesions' boxes are found, for every threshold on the score.
+
+A box's IoU with the pixels above any real threshold is its IoU with those from the next half pattern upwards, so
+one pass keeps enough for every choice of thresholds. Localised add up as sketches do, over images and cases.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.boxes import Boxes
+from evaluator.kernels import ONE
+from evaluator.sketch import MOST_VOXELS, VALUES
+
+LIMITS: Final = (0.3, 0.5)  # a box is found where its IoU is above this
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """How a number of boxes changes with the threshold.
+
+    `bins` uint16[k], strictly ascending half patterns; `changes` int64[k], how many more boxes are found (fewer
+    where below 0) once the pixels of that pattern are predicted beside those above it; none is 0.
+    """
+
+    bins: NDArray[np.uint16]
+    changes: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check_bins(self.bins, self.changes, np.int64)
+        if np.any(self.changes == 0):
+            raise ValueError("a step changes nothing")
+
+    @classmethod
+    def of(cls, changes: NDArray[np.int64]) -> Self:
+        """Keep what is not 0 of int64[VALUES]."""
+        bins = np.flatnonzero(changes)
+        return cls(bins=bins.astype(np.uint16), changes=changes[bins])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Localised:
+    """The boxes of some images with a lesion, and what was predicted there; images without one do not enter.
+
+    `boxes`: their number. `bins` uint16[k], strictly ascending clamped half patterns, and `counts` uint64[k]: all
+    pixels of those images by score. `steps`: for each of LIMITS, how many boxes have an IoU above it. Equal
+    content has equal arrays. Raises ValueError where it cannot be.
+    """
+
+    boxes: int
+    bins: NDArray[np.uint16]
+    counts: NDArray[np.uint64]
+    steps: tuple[Steps, ...]
+
+    def __post_init__(self) -> None:
+        _check_bins(self.bins, self.counts, np.uint64)
+        if np.any(self.counts == 0) or self.counts.sum(dtype=np.float64) > MOST_VOXELS:
+            raise ValueError("a score has no pixel, or there are more pixels than can be counted")
+        if not 0 <= self.boxes <= MOST_VOXELS or bool(self.boxes) != bool(self.bins.size):
+            raise ValueError(f"there are {self.boxes} boxes in images of {self.bins.size} scores")
+        if len(self.steps) != len(LIMITS):
+            raise ValueError(f"there are steps for {len(self.steps)} limits, not for {len(LIMITS)}")
+        for steps in self.steps:
+            if not np.isin(steps.bins, self.bins).all() or np.any(np.abs(steps.changes) > self.boxes):
+                raise ValueError("a number of boxes changes at a score that no pixel has, or by too many")
+        found = np.stack([self.found(limit) for limit in LIMITS])  # no sum overflows before one leaves the range
+        if found.min() < 0 or found.max() > self.boxes or np.any(np.diff(found, axis=0) > 0):
+            raise ValueError(
+                f"of {self.boxes} boxes, fewer than none, too many, or more above a higher limit are found"
+            )
+
+    @classmethod
+    def of(cls, boxes: Boxes, patterns: NDArray[np.uint16]) -> Self:
+        """Take one image: `patterns` uint16[H · W] are its clamped scores, flat in Fortran order.
+
+        Raises ValueError where these are not as many as the boxes' image has pixels.
+        """
+        if patterns.shape != (boxes.n_pixels,):
+            raise ValueError(f"patterns are {patterns.shape}, the image has {boxes.n_pixels} pixels")
+        if not len(boxes):
+            return cls.total(())
+        every = np.bincount(patterns, minlength=VALUES)
+        found = np.zeros((len(LIMITS), VALUES), dtype=np.int64)  # from the highest pattern down
+        for inside_runs, outside_runs in zip(boxes.inside, boxes.outside, strict=True):
+            inside = np.bincount(patterns[inside_runs.indices()], minlength=VALUES)
+            if len(boxes) == 1:
+                outside = every - inside
+            else:
+                outside = np.bincount(patterns[outside_runs.indices()], minlength=VALUES)
+            union = np.cumsum(outside[::-1]) + inside_runs.n_voxels
+            found += np.cumsum(inside[::-1]) / union > np.array(LIMITS)[:, np.newaxis]
+        changes = np.diff(found, axis=1, prepend=0)[:, ::-1]
+        return cls._dense(len(boxes), every, changes)
+
+    @classmethod
+    def total(cls, several: Iterable["Localised"]) -> Self:
+        """Add up; of none, no boxes and no image."""
+        boxes = 0
+        every = np.zeros(VALUES, dtype=np.int64)
+        changes = np.zeros((len(LIMITS), VALUES), dtype=np.int64)
+        for one in several:
+            boxes += one.boxes
+            every[one.bins] += one.counts.astype(np.int64)
+            for row, steps in zip(changes, one.steps, strict=True):
+                row[steps.bins] += steps.changes
+        return cls._dense(boxes, every, changes)
+
+    @classmethod
+    def _dense(cls, boxes: int, every: NDArray[np.int64], changes: NDArray[np.int64]) -> Self:
+        """Keep the patterns that occur of int64[VALUES] and, for each limit, int64[VALUES]."""
+        bins = np.flatnonzero(every)
+        return cls(
+            boxes=boxes,
+            bins=bins.astype(np.uint16),
+            counts=every[bins].astype(np.uint64),
+            steps=tuple(Steps.of(row) for row in changes),
+        )
+
+    def found(self, limit: float) -> NDArray[np.int64]:
+        """Count the boxes whose IoU is above a limit, one of LIMITS, for every threshold.
+
+        Gives int64[VALUES + 1]: entry p is for the pixels of pattern p and higher; the last is for none. Raises
+        ValueError where the limit was not kept.
+        """
+        if limit not in LIMITS:
+            raise ValueError(f"boxes were counted for an IoU above {LIMITS}, not {limit}")
+        steps = self.steps[LIMITS.index(limit)]
+        changes = np.zeros(VALUES + 1, dtype=np.int64)
+        changes[steps.bins] = steps.changes
+        return np.cumsum(changes[::-1])[::-1]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give every array by its name, to be stored."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "boxes": np.array([self.boxes], dtype=np.uint64),
+            "bins": self.bins,
+            "counts": self.counts,
+        }
+        for limit, steps in zip(LIMITS, self.steps, strict=True):
+            arrays |= {_name("bins", limit): steps.bins, _name("changes", limit): steps.changes}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Read what `arrays` gave. Believes nothing; raises ValueError."""
+        if set(arrays) != set(_DTYPES):
+            raise ValueError(f"localised hold {sorted(arrays)[:8]}")
+        for name, dtype in _DTYPES.items():
+            if arrays[name].dtype != dtype:
+                raise ValueError(f"localised's {name} are {arrays[name].dtype}, not {np.dtype(dtype)}")
+        if arrays["boxes"].shape != (1,):
+            raise ValueError(f"localised's boxes are an array {arrays['boxes'].shape}")
+        return cls(
+            boxes=int(arrays["boxes"].astype(np.uint64)[0]),
+            bins=arrays["bins"].astype(np.uint16),
+            counts=arrays["counts"].astype(np.uint64),
+            steps=tuple(
+                Steps(
+                    bins=arrays[_name("bins", limit)].astype(np.uint16),
+                    changes=arrays[_name("changes", limit)].astype(np.int64),
+                )
+                for limit in LIMITS
+            ),
+        )
+
+
+def _name(what: str, limit: float) -> str:
+    """Name an array of a limit's steps, which is written in hundredths."""
+    return f"{what}_{limit * 100:.0f}"
+
+
+_DTYPES: Final[Mapping[str, type[np.integer]]] = {
+    "boxes": np.uint64,
+    "bins": np.uint16,
+    "counts": np.uint64,
+    **{_name("bins", limit): np.uint16 for limit in LIMITS},
+    **{_name("changes", limit): np.int64 for limit in LIMITS},
+}
+
+
+def _check_bins(bins: NDArray[np.uint16], numbers: NDArray[np.integer], dtype: type[np.integer]) -> None:
+    """Are these clamped patterns, strictly ascending, with a number each? Raises ValueError."""
+    if bins.ndim != 1 or bins.shape != numbers.shape or bins.dtype != np.uint16 or numbers.dtype != dtype:
+        raise ValueError(f"bins are {bins.dtype}{bins.shape}, their numbers {numbers.dtype}{numbers.shape}")
+    if bins.size and (bins[-1] > ONE or np.any(bins[1:] <= bins[:-1])):
+        raise ValueError("bins do not ascend within 0 and 1")
