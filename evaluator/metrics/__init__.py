@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
-from evaluator.metrics import regions, samples, voxels
+from evaluator.metrics import localised, objects, regions, samples, voxels
 
 
 class Of(Enum):
@@ -16,6 +17,8 @@ class Of(Enum):
     BATCHES = "the sketches of batches"
     SKETCH_AND_REGIONS = "such a sketch, and the regions of the same cases"
     REGIONS_AT = "the regions of some cases, and a threshold"
+    LOCALISED = "the lesions' boxes of some cases, and what was predicted there"
+    DETECTIONS = "the objects and detections of some cases"
     CASES = "one score and one label a case"
     CASES_AT = "one score and one label a case, and a threshold"
 
@@ -24,7 +27,8 @@ class Of(Enum):
 class Metric:
     """One metric, as tables name it. Its value lies in [0, 1], or is nan where it is undefined.
 
-    Every metric is undefined without a positive; where `needs_negative`, without a negative too.
+    Every metric is undefined without a positive, where `needs_negative` without a negative too; those of detections
+    are undefined without what they count.
     """
 
     title: str
@@ -56,6 +60,21 @@ METRICS: Final[Mapping[str, Metric]] = {
         title="AUPRO (FPR up to 0.3)", of=Of.SKETCH_AND_REGIONS, compute=regions.aupro, needs_negative=True
     ),
     "pro_at": Metric(title="PRO at a threshold", of=Of.REGIONS_AT, compute=regions.pro_at),
+    "pl_30": Metric(title="PL (IoU above 0.3)", of=Of.LOCALISED, compute=partial(localised.pl, limit=0.3)),
+    "pl_50": Metric(title="PL (IoU above 0.5)", of=Of.LOCALISED, compute=partial(localised.pl, limit=0.5)),
+    "pl_package_30": Metric(
+        title="PL (IoU above 0.3), the package's thresholds",
+        of=Of.LOCALISED,
+        compute=partial(localised.pl_package, limit=0.3),
+    ),
+    "pl_package_50": Metric(
+        title="PL (IoU above 0.5), the package's thresholds",
+        of=Of.LOCALISED,
+        compute=partial(localised.pl_package, limit=0.5),
+    ),
+    "object_precision": Metric(title="Precision (objects)", of=Of.DETECTIONS, compute=objects.precision),
+    "object_recall": Metric(title="Recall (objects)", of=Of.DETECTIONS, compute=objects.recall),
+    "object_f1": Metric(title="F1 (objects)", of=Of.DETECTIONS, compute=objects.f1),
     "sample_ap": Metric(title="AP (cases)", of=Of.CASES, compute=samples.average_precision),
     "sample_auroc": Metric(title="AUROC (cases)", of=Of.CASES, compute=samples.auroc, needs_negative=True),
     "sample_fpr_at_95tpr": Metric(
