@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from evaluator import notes
-from typing import Any as Details
+from evaluator.details import Details
 from evaluator.formats import Patterns, UnreadableError, Volume
 from evaluator.kernels import PLAIN, SIGN, Loops, Tally
 from evaluator.readings import PixelReading, Status
@@ -30,9 +30,7 @@ class Watcher(Protocol):
 Watch = Callable[[Truth], Watcher]
 
 
-def read_pixel(
-    prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watch: Watch | None = None
-) -> PixelReading:
+def read_pixel(prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watch: Watch | None = None) -> PixelReading:
     """Read a prediction, a binary file at its start; whatever is wrong with it is a status.
 
     With `watch`, the reading has details.

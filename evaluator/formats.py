@@ -104,7 +104,7 @@ class Volume:
     def masks(self) -> Iterator[NDArray[np.bool_]]:
         """Give `slabs` as a label means them: anomalous above 0.5. Raises UnreadableError."""
         for values in self.slabs():
-            yield values >= 1 if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
+            yield np.greater_equal(values, 1) if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
 
     def patterns(self, loops: Loops) -> Iterator[Patterns]:
         """Give all voxels as half patterns, flat, whole planes (of the last axis) at a time. Raises UnreadableError.
@@ -212,7 +212,8 @@ def _offset(header: Nifti1Header) -> int:
 def _changed(values: Values, patterns: Patterns) -> NDArray[np.bool_]:
     """Mark where rounding to half changed a score, once both are clamped."""
     halves = patterns.view(np.float16).astype(np.promote_types(values.dtype, np.float64))
-    return (np.clip(values, 0, 1) != np.clip(halves, 0, 1)) & ~np.isnan(values)
+    changed: NDArray[np.bool_] = (np.clip(values, 0, 1) != np.clip(halves, 0, 1)) & ~np.isnan(values)
+    return changed
 
 
 def _score_notes(given: float) -> dict[str, int]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from evaluator import notes
-from typing import Any as Details
+from evaluator.details import Details
 from evaluator.notes import Notes
 from evaluator.sketch import Sketch
 

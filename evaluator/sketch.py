@@ -156,7 +156,7 @@ class Sketch:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Give what a file holds, by name: see `DTYPES`."""
-        found = {"bins": self.bins, "positive": self.positive, "negative": self.negative}
+        found: Arrays = {"bins": self.bins, "positive": self.positive, "negative": self.negative}
         return {name: array.astype(DTYPES[name]) for name, array in found.items()} | {
             "counters": np.array(self.counters, dtype=DTYPES["counters"])
         }
@@ -190,4 +190,3 @@ def _fold(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     folded[0] += counts[INFINITY + 1 : PATTERNS].sum()
     folded[ONE] += counts[VALUES : INFINITY + 1].sum()
     return folded
-

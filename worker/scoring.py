@@ -24,6 +24,7 @@ PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes
 ALL_S = 600.0
 ALL_S_A_VOXEL = 2.5e-7
 MOMENT_S = 1.0
+COMPILED_FROM_VOXELS = 50_000_000  # of a start: from there on compiled loops win back the time they take to load
 
 
 def read_predictions(
@@ -34,8 +35,10 @@ def read_predictions(
     A case without a prediction has a reading too: it says why, and counts 0.
     """
     read = []
-    end_at_s = clock() + ALL_S + ALL_S_A_VOXEL * sum(case.voxels for case in ran.start.cases)
-    with Parser() as parser:
+    voxels = sum(case.voxels for case in ran.start.cases)
+    end_at_s = clock() + ALL_S + ALL_S_A_VOXEL * voxels
+    has_many = ran.start.task is Task.PIXEL and voxels >= COMPILED_FROM_VOXELS
+    with Parser(compiled=has_many) as parser:
         for case in ran.start.cases:
             check()
             own_s = PARSE_S + case.voxels * PARSE_S_A_VOXEL

@@ -15,9 +15,13 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
+import numpy as np
+
+from evaluator.details import Details
 from evaluator.formats import MOST_TEXT_BYTES, LabelError, Shape, read_label
+from evaluator.objects import ObjectRule
 from evaluator.parser.opening import opened
-from evaluator.parser.wire import Answer, EndedError, Request, WireError, receive
+from evaluator.parser.wire import Answer, EndedError, Request, Rule, WireError, receive
 from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
 from evaluator.sketch import Sketch
 
@@ -38,8 +42,23 @@ class Parser:
     processes as far as the kernel lets it: see `confinement`. One killed or silent is replaced.
     """
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
-        self._command = command
+    def __init__(
+        self,
+        command: Sequence[str] = COMMAND,
+        *,
+        compiled: bool = False,
+        detailed: bool = False,
+        rule: ObjectRule | None = None,
+    ) -> None:
+        """Say what its children load.
+
+        `compiled`: loops that take half a second to load and are then some five times as quick; the digits are
+        the same. `detailed`: readings have details. `rule`: details count objects by it.
+        """
+        words = {"compiled": compiled, "detailed": detailed}
+        self._command = (*command, *(word for word, wanted in words.items() if wanted))
+        self._is_detailed = detailed
+        self._rule = {} if rule is None else asdict(rule)
         self.confinement: dict[str, str] = {}  # thing -> "ok" or the complaint; known once a child has started
         self._lock = Lock()
         self._child: _Child | None = None
@@ -75,7 +94,13 @@ class Parser:
         `positive_voxels` is what the label is known to hold: a child that says otherwise is not believed.
         Raises ParserError where the label cannot be read.
         """
-        sought = _Sought(shape=shape, positive_voxels=positive_voxels, timeout_s=timeout_s)
+        sought = _Sought(
+            shape=shape,
+            positive_voxels=positive_voxels,
+            timeout_s=timeout_s,
+            is_detailed=self._is_detailed,
+            rule=self._rule,
+        )
         try:
             with self._lock, label.open("rb") as truth, opened(prediction, max_bytes=max_bytes) as found:
                 return self._pixel(sought, found, truth.fileno())
@@ -121,13 +146,14 @@ class Parser:
             raise LabelError(answer.label_fault)
         try:
             sketch = Sketch.from_bytes(answer.sketch)
+            details = Details.from_bytes(answer.details) if sought.is_detailed else None
         except ValueError:
             self._drop()
             return None
-        if not sought.fits(sketch):
+        if not sought.fits(sketch, details):
             self._drop()
             return None
-        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes)
+        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes, details=details)
 
     def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
         """Send a request; None, and the child is gone, where it does not answer properly in time.
@@ -167,13 +193,22 @@ class _Sought:
     shape: Shape
     positive_voxels: int | None  # None: not known
     timeout_s: float
+    is_detailed: bool
+    rule: Rule
 
     def request(self, what: str, status: Status = Status.OK) -> Request:
-        return Request(what=what, shape=self.shape, status=status, cpu_s=math.ceil(self.timeout_s))
+        return Request(what=what, shape=self.shape, status=status, cpu_s=math.ceil(self.timeout_s), rule=self.rule)
 
-    def fits(self, sketch: Sketch) -> bool:
+    def fits(self, sketch: Sketch, details: Details | None) -> bool:
         known = self.positive_voxels is None or sketch.n_positive == self.positive_voxels
-        return known and sketch.n_voxels == math.prod(self.shape)
+        return known and sketch.n_voxels == math.prod(self.shape) and (details is None or self._fit(sketch, details))
+
+    def _fit(self, sketch: Sketch, details: Details) -> bool:
+        """Details count each slice and each anomalous voxel once, and objects where they were asked to."""
+        slices = math.prod(self.shape[2:])
+        regions = int(details.regions.counts.sum(dtype=np.uint64))
+        asked = (details.objects is not None) == bool(self.rule)
+        return asked and details.slices.n_voxels == slices and regions == sketch.n_positive
 
 
 class _Child:

@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from evaluator import details, sketch
 from evaluator.notes import SENTENCES
 from evaluator.readings import Status
-from evaluator.sketch import MOST_BYTES
 
 _LENGTHS: Final = struct.Struct("!II")  # of the JSON, of the bytes
 _MOST_JSON_BYTES: Final = 1 << 14
 _MOST_COUNT: Final = 1 << 53
+_MOST_CONTENT_BYTES: Final = sketch.MOST_BYTES + details.MOST_BYTES
 MOST_REQUEST_BYTES: Final = 1 << 12
 MOST_FDS: Final = 2
+
+Rule = Mapping[str, float]  # the fields of an ObjectRule, or none
 
 
 class WireError(Exception):
@@ -41,35 +44,41 @@ class Request:
     cpu_s: int
     shape: Sequence[int] = ()
     status: str = Status.OK
+    rule: Rule = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came of it: a status with notes, the bytes of a sketch or a score; or the complaint about a label."""
+    """What came of it: a status with notes, the bytes of a sketch and of details, or a score; or a label's fault."""
 
     status: Status = Status.UNREADABLE
     notes: Mapping[str, int] = field(default_factory=dict)
     score: float = 0.0
     label_fault: str = ""  # of a label of ours
     sketch: bytes = b""
+    details: bytes = b""
 
     def to_fields(self) -> dict[str, object]:
-        """Give what goes as JSON."""
+        """Give what goes as JSON; sketch and details go behind it."""
         fields = {"status": self.status, "notes": dict(self.notes), "score": self.score}
-        return {**fields, "label_fault": self.label_fault}
+        return {**fields, "label_fault": self.label_fault, "sketch_bytes": len(self.sketch)}
 
     @classmethod
-    def believed(cls, fields: Mapping[str, object], sketch: bytes) -> Self:
+    def believed(cls, fields: Mapping[str, object], content: bytes) -> Self:
         """Look at each field of what the child said. Raises WireError."""
         status, notes, score, fault = (fields.get(name) for name in ("status", "notes", "score", "label_fault"))
+        size = fields.get("sketch_bytes")
         if status not in tuple(Status) or not isinstance(notes, dict) or not isinstance(fault, str):
             raise WireError(f"the parser answered {str(fields)[:200]}")
+        if type(size) is not int or not 0 <= size <= len(content):
+            raise WireError(f"the parser claims a sketch of {size!r:.40} bytes in {len(content)}")
         if not isinstance(score, float) or not 0 <= score <= 1:
             raise WireError(f"the parser gave the score {score!r:.40}")
         for code, count in notes.items():
             if code not in SENTENCES or type(count) is not int or not 0 < count <= _MOST_COUNT:
                 raise WireError(f"the parser noted {code!r:.40}: {count!r:.40}")
-        return cls(status=Status(str(status)), notes=notes, score=score, label_fault=fault[:500], sketch=sketch)
+        parts = {"sketch": content[:size], "details": content[size:]}
+        return cls(status=Status(str(status)), notes=notes, score=score, label_fault=fault[:500], **parts)
 
 
 def send(connection: socket.socket, fields: Mapping[str, object], content: bytes = b"") -> None:
@@ -81,7 +90,7 @@ def send(connection: socket.socket, fields: Mapping[str, object], content: bytes
 def receive(connection: socket.socket, *, deadline: float) -> tuple[dict[str, object], bytes]:
     """Receive one message before `deadline` (of time.monotonic). Raises WireError."""
     body_bytes, content_bytes = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size, deadline))
-    if body_bytes > _MOST_JSON_BYTES or content_bytes > MOST_BYTES:
+    if body_bytes > _MOST_JSON_BYTES or content_bytes > _MOST_CONTENT_BYTES:
         raise WireError(f"the parser wants to say {body_bytes} + {content_bytes} bytes")
     body = _exactly(connection, body_bytes, deadline)
     content = _exactly(connection, content_bytes, deadline)

@@ -58,7 +58,7 @@ def ran_on(folder: Path, cases: int) -> Ran:
 
 def test_files_that_are_slow_on_purpose_cannot_keep_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     parser = Slow()
-    monkeypatch.setattr(scoring, "Parser", lambda: parser)
+    monkeypatch.setattr(scoring, "Parser", lambda **_: parser)
     read = read_predictions(ran_on(tmp_path, CASES), check=lambda: None, clock=lambda: parser.now_s)
     assert len(read) == CASES
     assert sum(parser.given_s) <= ALL_S + 1 + CASES * MOMENT_S

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from evaluator import notes
+from evaluator.objects import ObjectRule
 from evaluator.parser import Parser, ParserError
 from evaluator.readings import PixelReading, Status
 from evaluator.sketch import Sketch
@@ -66,6 +67,29 @@ def test_good_prediction_is_read(parser: Parser, place: Path, label: Path) -> No
     assert found.sketch == Sketch.of(SCORES.astype(np.float32), MASK)
     assert dict(found.notes) == {}
     assert found.sketch.distinct == np.unique(SCORES.astype(np.float16)).size
+
+
+@pytest.mark.parametrize(("compiled", "detailed"), [(True, False), (False, True), (True, True)])
+def test_what_a_child_loads_changes_no_digit(place: Path, label: Path, *, compiled: bool, detailed: bool) -> None:
+    write(place, volume(SCORES))
+    with Parser(compiled=compiled, detailed=detailed) as other:
+        found = read(other, place, label)
+        assert other.confinement.keys() == {"network", "files", "privileges"}
+    assert found.sketch == Sketch.of(SCORES.astype(np.float32), MASK)
+    assert (found.details is not None) == detailed
+
+
+def test_details_come_from_the_confined_child(place: Path, label: Path) -> None:
+    write(place, volume(np.where(MASK, 0.9, 0.1)))
+    with Parser(detailed=True, rule=ObjectRule(threshold=0.5)) as other:
+        found, missing = read(other, place, label).details, read(other, place.parent / "none.nii.gz", label).details
+    assert found
+    assert missing
+    assert found.objects
+    assert missing.objects
+    assert found.objects.true_positives == found.objects.objects == found.regions.n_components
+    assert (missing.objects.objects, missing.objects.detections) == (found.objects.objects, 0)
+    assert missing.slices == Sketch.zeros(positive=SHAPE[2], negative=0)
 
 
 def test_nan_counts_zero_and_is_told(parser: Parser, place: Path, label: Path) -> None:
@@ -201,14 +225,20 @@ with Parser() as parser:
     assert ended
 
 
-def liar(folder: Path, lie: str) -> Parser:
+def liar(folder: Path, lie: str, *, detailed: bool = False) -> Parser:
     """A parser whose child lies about predictions, as if a file had taken it over; it is honest about labels."""
     script = folder / "liar.py"
     script.write_text(f"""
-import json, os, socket, struct
+import json, os, socket, struct, sys
+from dataclasses import replace
 import numpy as np
-from evaluator.parser.child import answer
+from evaluator.details import Details
+from evaluator.kernels import PLAIN
+from evaluator.localised import Localised
+from evaluator.objects import Detections
+from evaluator.parser.child import answer, nothing_watches, watching_with
 from evaluator.parser.wire import Answer, Request, send
+from evaluator.regions import Regions
 from evaluator.readings import Status
 from evaluator.sketch import Sketch
 
@@ -216,7 +246,10 @@ def say(body, content=b"", lengths=None):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection.sendall(struct.pack("!II", *(lengths or (len(body), len(content)))) + body + content)
 
-good = {{"status": "ok", "notes": {{}}, "score": 1.0, "label_fault": ""}}
+good = {{"status": "ok", "notes": {{}}, "score": 1.0, "label_fault": "", "sketch_bytes": 0}}
+def give(sketch, details=b""):
+    say({{**good, "sketch_bytes": len(sketch)}}, sketch + details)
+
 connection = socket.socket(fileno=0)
 say({{}})
 while True:
@@ -225,12 +258,13 @@ while True:
         break
     request = Request(**json.loads(message))
     if request.what == "label":
-        found = answer(request, [os.fdopen(descriptors[0], "rb")])
-        send(connection, found.to_fields(), found.sketch)
+        watching = watching_with(PLAIN) if "detailed" in sys.argv else nothing_watches
+        found = answer(request, [os.fdopen(descriptors[0], "rb")], PLAIN, watching)
+        send(connection, found.to_fields(), found.sketch + found.details)
     else:
         {lie}
 """)
-    return Parser((sys.executable, str(script)))
+    return Parser((sys.executable, str(script)), detailed=detailed)
 
 
 LIES = {
@@ -250,12 +284,14 @@ LIES = {
     "score not a number": "say({**good, 'score': float('nan')})",
     "score as text": "say({**good, 'score': '1'})",
     "no field": "say({})",
+    "sketch longer than what was sent": "say({**good, 'sketch_bytes': 3})",
+    "sketch of no bytes at all": "say({**good, 'sketch_bytes': -1})",
 }
 FORGERIES = {
     "no sketch": "say(good)",
-    "no sketch at all": "say(good, b'PK')",
-    "fewer voxels": "say(good, Sketch.zeros(positive=1, negative=1).to_bytes())",
-    "all voxels found": f"say(good, Sketch.zeros(positive={MASK.size}, negative=0).to_bytes())",
+    "no sketch at all": "give(b'PK')",
+    "fewer voxels": "give(Sketch.zeros(positive=1, negative=1).to_bytes())",
+    "all voxels found": f"give(Sketch.zeros(positive={MASK.size}, negative=0).to_bytes())",
 }
 
 
@@ -267,6 +303,33 @@ def test_child_that_lies_is_not_believed(place: Path, label: Path, tmp_path: Pat
         found = parser.pixel(place, label, shape=SHAPE, max_bytes=MAX_BYTES, positive_voxels=POSITIVE)
         assert (found.status, found.sketch) == (Status.UNREADABLE, ZEROS)
         assert parser.pid != first
+
+
+TRUE = f"""Details(
+            slices=Sketch.zeros(positive={SHAPE[2]}, negative=0),
+            regions=Regions.zeros(np.array([{POSITIVE}])),
+            localised=Localised.total(()),
+        )"""
+FORGED_DETAILS = {
+    "none": "b''",
+    "something else": "b'PK'",
+    "no slice": f"replace({TRUE}, slices=Sketch.total(())).to_bytes()",
+    "fewer anomalous voxels": f"replace({TRUE}, regions=Regions.zeros(np.array([1]))).to_bytes()",
+    "objects that nobody asked for": f"replace({TRUE}, objects=Detections.total(())).to_bytes()",
+}
+
+
+@pytest.mark.parametrize(("details", "believed"), [*((one, False) for one in FORGED_DETAILS.values()), (None, True)])
+def test_details_that_do_not_fit_are_not_believed(
+    place: Path, label: Path, tmp_path: Path, details: str | None, *, believed: bool
+) -> None:
+    write(place, volume(SCORES))
+    lie = f"give(Sketch.zeros(positive={POSITIVE}, negative={MASK.size - POSITIVE}).to_bytes(), "
+    with liar(tmp_path, lie + (details or f"{TRUE}.to_bytes()") + ")", detailed=True) as parser:
+        found = parser.pixel(place, label, shape=SHAPE, max_bytes=MAX_BYTES)
+    assert (found.status is Status.OK) == believed
+    assert found.details
+    assert found.details.regions.n_voxels == POSITIVE
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)

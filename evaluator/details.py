@@ -1,0 +1,81 @@
+"""What a pass keeps beside the sketch of voxels: slices, lesions, boxes, objects. All of it adds up."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.localised import Localised
+from evaluator.objects import Detections
+from evaluator.packing import Arrays, pack, unpack
+from evaluator.regions import Regions
+from evaluator.sketch import Sketch
+
+MOST_BYTES: Final = 1 << 26  # of a file of details: a label of thousands of lesions
+_NOT_ASKED_FOR: Final = (-1, -1, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Of one prediction or, added up, of several.
+
+    `slices` counts axial slices as a sketch counts voxels: a slice's score is its highest, and it is positive
+    where its label holds an anomalous voxel.
+    """
+
+    slices: Sketch
+    regions: Regions
+    localised: Localised
+    objects: Detections | None = None  # None: no threshold was given
+
+    @classmethod
+    def total(cls, details: Iterable["Details"]) -> Self:
+        """Add up; objects only where all have them."""
+        found = list(details)
+        objects = [one.objects for one in found if one.objects is not None]
+        return cls(
+            slices=Sketch.total(one.slices for one in found),
+            regions=Regions.total(one.regions for one in found),
+            localised=Localised.total(one.localised for one in found),
+            objects=Detections.total(objects) if len(objects) == len(found) else None,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Write as .npz; equal details give equal bytes."""
+        return pack({f"{part}.{name}": array for part, found in _parts(self).items() for name, array in found.items()})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Read what `to_bytes` wrote. Believes nothing; raises ValueError."""
+        empty = _parts(cls.total(()))
+        dtypes = {f"{part}.{name}": array.dtype.str for part, found in empty.items() for name, array in found.items()}
+        arrays = unpack("details", content, dtypes, most_bytes=MOST_BYTES)
+        parts = {part: {name: arrays[f"{part}.{name}"] for name in names} for part, names in empty.items()}
+        return cls(
+            slices=Sketch.from_arrays(parts["slices"]),
+            regions=Regions.from_arrays(parts["regions"]),
+            localised=Localised.from_arrays(parts["localised"]),
+            objects=_detections(parts["objects"]["detections"]),
+        )
+
+
+def _parts(details: Details) -> dict[str, Arrays]:
+    found = details.objects
+    counts = (found.objects, found.detections, found.true_positives) if found else _NOT_ASKED_FOR
+    return {
+        "slices": details.slices.arrays(),
+        "regions": details.regions.arrays(),
+        "localised": details.localised.arrays(),
+        "objects": {"detections": np.array(counts, dtype=np.int64)},
+    }
+
+
+def _detections(counts: NDArray[np.generic]) -> Detections | None:
+    found = tuple(int(count) for count in counts.tolist())
+    if len(found) != len(_NOT_ASKED_FOR):
+        raise ValueError(f"details count {len(found)} of objects, detections and true positives")
+    if found == _NOT_ASKED_FOR:
+        return None
+    return Detections(objects=found[0], detections=found[1], true_positives=found[2])
