@@ -46,6 +46,7 @@ COMMANDS = {
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE
     ),
     "images": Entry(module="cli.images", help="Build the reference submissions", extra="demo", panel=ORGANIZE),
+    "evaluate": Entry(module="cli.evaluate", help="Score a folder of predictions", extra="evaluator", panel=LOOK),
     "rank": Entry(module="cli.rank", help="Rank teams from a CSV of scores", extra="evaluator", panel=LOOK),
 }
 

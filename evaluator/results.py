@@ -1,0 +1,226 @@
+"""What an evaluation gives: every number of it as plain data, from what was read of each case.
+
+Undefined is None, but 0 inside `ap` and `batches`: an official score is always a number.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from evaluator import __version__, aggregate, notes
+from evaluator.aggregate import Scans
+from evaluator.deal import Deal
+from evaluator.details import Details
+from evaluator.metrics import localised, objects, regions, samples, voxels
+from evaluator.objects import Detections
+from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
+from evaluator.report import Reading, warnings
+from evaluator.resolution import Bounds
+from evaluator.sketch import Sketch
+from evaluator.tasks import SAMPLE
+
+Numbers = dict[str, Any]
+
+DEAL_WARNING: Final = "W-DEAL"
+_OF_SKETCH: Final[Mapping[str, Callable[[Sketch], float]]] = {
+    "ap": voxels.average_precision,
+    "auroc": voxels.auroc,
+    "max_dice": voxels.max_dice,
+    "fpr_at_95tpr": voxels.fpr_at_95tpr,
+}
+_AT_BEST_DICE: Final[Mapping[str, Callable[[Sketch], float]]] = {
+    "threshold": voxels.best_threshold,
+    "accuracy": voxels.accuracy,
+    "specificity": voxels.specificity,
+    "precision": voxels.precision,
+}
+_OF_SAMPLES: Final[Mapping[str, Callable[[Sequence[float], Sequence[int]], float]]] = {
+    "ap": samples.average_precision,
+    "auroc": samples.auroc,
+    "max_dice": samples.max_dice,
+    "fpr_at_95tpr": samples.fpr_at_95tpr,
+}
+_SAMPLES_AT_BEST_DICE: Final[Mapping[str, Callable[[Sequence[float], Sequence[int]], float]]] = {
+    "threshold": samples.best_threshold,
+    "accuracy": samples.accuracy,
+    "specificity": samples.specificity,
+    "precision": samples.precision,
+}
+_BY_SCAN: Final = ("ap", "auroc", "max_dice")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadCase:
+    """What was read of a case, and how long it took."""
+
+    reading: Reading
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A folder of predictions beside its labels."""
+
+    task: str
+    cases: Mapping[str, ReadCase]  # by case file name, ordered by it
+    deal: Deal  # of the sample task, one batch
+    validation: Deal | None = None  # None: the deal was given, or it is the sample task
+    ignored: tuple[str, ...] = ()  # predictions without a label
+    not_dealt: tuple[str, ...] = ()  # labels outside a given deal
+    deal_warning: str | None = None  # why a batch may lack an anomalous case
+    threshold: float | None = None  # of `dice_at`; None: not asked for
+    start_s: float = 0.0  # of wall_s: until the parser processes were ready
+    wall_s: float = 0.0
+
+    def as_dict(self) -> Numbers:
+        """Give what `mood evaluate --json` writes: docs/evaluating.md says what each key is."""
+        readings = {name: case.reading for name, case in self.cases.items()}
+        numbers = self._of_samples(readings) if self.task == SAMPLE else self._of_pixels(readings)
+        return {
+            "task": self.task,
+            **numbers,
+            "cases": {name: _case(case) for name, case in self.cases.items()},
+            "deal": [list(batch) for batch in self.deal],
+            "ignored": list(self.ignored),
+            "not_dealt": list(self.not_dealt),
+            "warnings": self._warnings(list(readings.values())),
+            "wall_s": self.wall_s,
+            "evaluator_version": __version__,
+        }
+
+    def _of_pixels(self, readings: Mapping[str, Reading]) -> Numbers:
+        sketches = {name: reading.sketch for name, reading in readings.items() if isinstance(reading, PixelReading)}
+        details = [reading.details for reading in readings.values() if isinstance(reading, PixelReading)]
+        kept = [one for one in details if one is not None]
+        whole = Sketch.total(sketches.values())
+        batches = [Sketch.total(sketches[name] for name in batch) for batch in self.deal]
+        bounds = Bounds.batched(batches)
+        return {
+            "ap": voxels.batched_average_precision(batches),
+            "batches": [_or_0(voxels.average_precision(batch)) for batch in batches],
+            "ap_bounds": [_or_none(bounds.low), _or_none(bounds.high)],
+            "validation": self._validated(sketches),
+            "distinct": whole.distinct,
+            **{f"dataset_{name}": _or_none(metric(whole)) for name, metric in _OF_SKETCH.items()},
+            "dataset_at_max_dice": {name: _or_none(metric(whole)) for name, metric in _AT_BEST_DICE.items()},
+            "dice_at": self._dice_at(lambda threshold: voxels.dice_at(whole, threshold)),
+            **_of_details(whole, Details.total(kept)),
+            "scan_level": _scan_level(list(sketches.values())),
+            "volumes": _volumes(list(sketches.values()), kept),
+        }
+
+    def _of_samples(self, readings: Mapping[str, Reading]) -> Numbers:
+        found = {name: reading for name, reading in readings.items() if isinstance(reading, SampleReading)}
+        of_deal = [found[name] for batch in self.deal for name in batch]
+        official = _or_0(samples.average_precision([one.score for one in of_deal], [one.label for one in of_deal]))
+        scores, labels = [one.score for one in found.values()], [one.label for one in found.values()]
+        return {
+            "ap": official,
+            "batches": [official],
+            "distinct": len(set(scores)),
+            **{f"dataset_{name}": _or_none(metric(scores, labels)) for name, metric in _OF_SAMPLES.items()},
+            "dataset_at_max_dice": {
+                name: _or_none(metric(scores, labels)) for name, metric in _SAMPLES_AT_BEST_DICE.items()
+            },
+            "dice_at": self._dice_at(lambda threshold: samples.dice_at(scores, labels, threshold)),
+        }
+
+    def _validated(self, sketches: Mapping[str, Sketch]) -> Numbers | None:
+        if self.validation is None:
+            return None
+        batches = [Sketch.total(sketches[name] for name in batch) for batch in self.validation]
+        return {
+            "ap": voxels.batched_average_precision(batches),
+            "batches": [_or_0(voxels.average_precision(batch)) for batch in batches],
+            "deal": [list(batch) for batch in self.validation],
+        }
+
+    def _dice_at(self, dice: Callable[[float], float]) -> Numbers | None:
+        if self.threshold is None:
+            return None
+        return {"threshold": self.threshold, "dice": _or_none(dice(self.threshold))}
+
+    def _warnings(self, readings: Sequence[Reading]) -> list[Numbers]:
+        found = [
+            {"code": code, "count": count, "sentence": notes.SENTENCES[code]}
+            for code, count in warnings(readings).items()
+        ]
+        if self.deal_warning:
+            found.append({"code": DEAL_WARNING, "count": len(self.deal), "sentence": self.deal_warning})
+        return found
+
+
+def _of_details(whole: Sketch, details: Details) -> Numbers:
+    slices = details.slices
+    return {
+        "aupro_30": _or_none(regions.aupro(whole, details.regions, limit=0.3)),
+        "pl_30": _or_none(localised.pl(details.localised, 0.3)),
+        "pl_50": _or_none(localised.pl(details.localised, 0.5)),
+        "pl_package_30": _or_none(localised.pl_package(details.localised, 0.3)),
+        "pl_package_50": _or_none(localised.pl_package(details.localised, 0.5)),
+        "lesions": {"components": details.regions.n_components, "boxes": details.localised.boxes},
+        "slices": {
+            "n": slices.n_voxels,
+            "anomalous": slices.n_positive,
+            **{name: _or_none(metric(slices)) for name, metric in _OF_SKETCH.items()},
+        },
+        "objects": None if details.objects is None else _objects(details.objects),
+    }
+
+
+def _objects(found: Detections) -> Numbers:
+    return {
+        "objects": found.objects,
+        "detections": found.detections,
+        "true_positives": found.true_positives,
+        "precision": _or_none(objects.precision(found)),
+        "recall": _or_none(objects.recall(found)),
+        "f1": _or_none(objects.f1(found)),
+    }
+
+
+def _scan_level(sketches: Sequence[Sketch]) -> Numbers:
+    return {name: _scans(aggregate.compare(_OF_SKETCH[name], sketches).scans) for name in _BY_SCAN}
+
+
+def _volumes(sketches: Sequence[Sketch], details: Sequence[Details]) -> Numbers:
+    """SimpleSliceNet's protocol: the means over volumes, and over how many."""
+    found = aggregate.per_volume(sketches, [one.regions for one in details])
+    (n, left_out), *_ = ((scans.n, scans.left_out) for scans in found.values())
+    return {**{name: _or_none(scans.mean) for name, scans in found.items()}, "n": n, "left_out": left_out}
+
+
+def _scans(found: Scans) -> Numbers:
+    return {
+        "mean": _or_none(found.mean),
+        "median": _or_none(found.median),
+        "n": found.n,
+        "left_out": found.left_out,
+        "histogram": {"edges": list(found.edges), "counts": list(found.counts)},
+    }
+
+
+def _case(case: ReadCase) -> Numbers:
+    """Give one case; of the sample task, its score, as one case has no average precision."""
+    reading = case.reading
+    own = {"score": reading.score} if isinstance(reading, SampleReading) else {}
+    return {
+        "ap": _or_none(voxels.average_precision(reading.sketch)) if isinstance(reading, PixelReading) else None,
+        "missing": reading.status is not Status.OK,
+        "reason": None if reading.status is Status.OK else notes.SENTENCES[NOTE_OF[reading.status]],
+        "seconds": case.seconds,
+        "label": reading.label,
+        "status": str(reading.status),
+        "notes": dict(reading.notes),
+        **own,
+    }
+
+
+def _or_none(value: float) -> float | None:
+    """Give None for what is undefined: JSON has no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _or_0(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
