@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.formats import LabelError, Shape, UnreadableError, Volume
 from evaluator.runs import Runs
+
+_NONE: Final = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,15 +46,12 @@ class Truth:
         """Anomalous voxels."""
         return self.runs.n_voxels
 
-    def runs_within(self, start: int, stop: int) -> slice:
-        """Give which runs lie in a range of voxels; none may cross its ends."""
-        first, last = np.searchsorted(self.runs.starts, (start, stop))
-        return slice(int(first), int(last))
-
     def positives(self, start: int, stop: int) -> NDArray[np.int64]:
         """Give the anomalous voxels in a range of whole rows, counted from its start; ascending."""
-        within = self.runs_within(start, stop)
-        return Runs(starts=self.runs.starts[within] - start, lengths=self.runs.lengths[within]).indices()
+        first, last = np.searchsorted(self.runs.starts, (start, stop))
+        if first == last:
+            return _NONE
+        return Runs(self.runs.starts[first:last] - start, self.runs.lengths[first:last]).indices()
 
 
 def open_label(file: BinaryIO, shape: Shape) -> Volume:
