@@ -5,7 +5,7 @@ OpenCV and shapely; docs/decisions/0006-proportion-localised.md says what of it 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, Self
@@ -19,26 +19,30 @@ from evaluator.runs import Runs
 
 OVERLAP: Final = 1 / 3  # of the smaller box: boxes that share more are merged
 _ROUNDS: Final = 2  # of merging
-_BLOCK: Final = 1 << 16  # pixels whose nearest centre is looked for at a time
+_PAIRS: Final = 1 << 12  # of boxes whose overlap is measured at a time
+_BLOCK: Final = 1 << 14  # pixels whose nearest centre is looked for at a time
 
 cv2.setNumThreads(0)  # images are small, and the caller's workers share the cores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Boxes:
-    """The boxes of one image (H, W), and whose pixels are whose.
+    """The boxes of one image (H, W), and whose pixels are whose; flat indices are in Fortran order.
 
-    `inside`: for each box, the image's pixels in it. `outside`: for each box, the pixels that are nearer to its
-    centre than to any other box's, less those inside it. A pixel can be inside several boxes, and inside one
-    while it is outside another. Indices are flat in Fortran order; `n_pixels` is H · W.
+    A pixel counts for the box whose centre is nearest, and for every box that it is inside. `cells`: runs that
+    cover the image; `part` int64[r], one entry a run: 2 · i where the nearest is box i and the run is outside
+    it, 2 · i + 1 where inside it. `farther`: for each box, the pixels inside it that are nearer to another.
+    `areas` int64[n]: the image's pixels inside each box. `n_pixels` is H · W.
     """
 
-    inside: tuple[Runs, ...]
-    outside: tuple[Runs, ...]
+    cells: Runs
+    part: NDArray[np.int64]
+    farther: tuple[Runs, ...]
+    areas: NDArray[np.int64]
     n_pixels: int
 
     def __len__(self) -> int:
-        return len(self.inside)
+        return len(self.farther)
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> Self:
@@ -50,18 +54,22 @@ class Boxes:
         """
         if mask.ndim != 2 or not mask.size:  # noqa: PLR2004  an image
             raise ValueError(f"a mask {mask.shape} is not an image")
-        lesions = _Lesions.of(mask)
-        groups = [[label] for label in range(1, lesions.count + 1)]
-        boxes = [lesions.box(group) for group in groups]
-        for _ in range(_ROUNDS):
-            merged = _merge(boxes)
-            groups = [list(chain.from_iterable(groups[box] for box in group)) for group in merged]
-            boxes = [
-                boxes[old[0]] if len(old) == 1 else lesions.box(group)
-                for old, group in zip(merged, groups, strict=True)
-            ]
+        boxes = _boxed(_Lesions.of(mask)) if mask.any() else []
         inside = _drawn(boxes, mask.shape)
-        return cls(inside=inside, outside=_nearer(boxes, inside, mask.shape), n_pixels=mask.size)
+        part = 2 * _nearest(boxes, mask.shape).ravel()
+        farther = []
+        for index, pixels in enumerate(inside):
+            is_nearest = part[pixels] == 2 * index
+            part[pixels[is_nearest]] += 1
+            farther.append(_runs(pixels[~is_nearest], mask.shape[0]))
+        cells = _cells(part, mask.shape[0])
+        return cls(
+            cells=cells,
+            part=part[cells.starts].astype(np.int64),
+            farther=tuple(farther),
+            areas=np.array([pixels.size for pixels in inside], dtype=np.int64),
+            n_pixels=mask.size,
+        )
 
 
 class _Box(NamedTuple):
@@ -80,24 +88,31 @@ class _Box(NamedTuple):
 class _Lesions:
     """The connected components of a mask.
 
-    `labels` int32[H, W], 0 or from 1 in the order of the first pixels, row by row. `corners` int64[labels + 1, 4]:
-    each label's first row and column, and the row and column after its last. `least_side` of a box, in pixels.
+    `labels` int32[h, w], 0 or from 1 in the order of the first pixels, row by row, within the rectangle that holds
+    them all and whose first column and row are `left` and `top`. `corners` int64[labels + 1, 4]: each label's first
+    row and column, and the row and column after its last, in that rectangle. `least_side` of a box, in pixels.
     """
 
     labels: NDArray[np.int32]
+    left: int
+    top: int
     corners: NDArray[np.int64]
     least_side: float
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> Self:
-        """Label them. The scan by rows numbers as scikit-image does, which the package asks."""
+        """Label them. This algorithm numbers as scikit-image does, which the package asks."""
+        image = np.ascontiguousarray(mask, dtype=np.uint8)
+        left, top, width, height = cv2.boundingRect(image)
         _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-            np.ascontiguousarray(mask, dtype=np.uint8), 8, cv2.CV_32S, cv2.CCL_SAUF
+            image[top : top + height, left : left + width], 8, cv2.CV_32S, cv2.CCL_SAUF
         )
-        left, top, width, height = stats[:, :4].astype(np.int64).T
+        lefts, tops, widths, heights = stats[:, :4].astype(np.int64).T
         return cls(
             labels=np.asarray(labels, dtype=np.int32),
-            corners=np.stack([top, left, top + height, left + width], axis=1),
+            left=left,
+            top=top,
+            corners=np.stack([tops, lefts, tops + heights, lefts + widths], axis=1),
             least_side=math.sqrt(mask.size) / 8,
         )
 
@@ -115,46 +130,60 @@ class _Lesions:
             is_member[self.labels[top:bottom, left:right]],
             cv2.RETR_EXTERNAL,
             cv2.CHAIN_APPROX_SIMPLE,
-            offset=(int(left), int(top)),
+            offset=(self.left + int(left), self.top + int(top)),
         )
         (x, y), (width, height), angle = cv2.minAreaRect(cv2.convexHull(np.concatenate(contours)))
         return _Box((x, y), (max(width, self.least_side), max(height, self.least_side)), angle)
+
+
+def _boxed(lesions: _Lesions) -> list[_Box]:
+    """Box each lesion, and those together whose boxes overlap."""
+    groups = [[label] for label in range(1, lesions.count + 1)]
+    boxes = [lesions.box(group) for group in groups]
+    for _ in range(_ROUNDS):
+        merged = _merge(boxes)
+        groups = [list(chain.from_iterable(groups[box] for box in group)) for group in merged]
+        boxes = [
+            boxes[old[0]] if len(old) == 1 else lesions.box(group) for old, group in zip(merged, groups, strict=True)
+        ]
+    return boxes
 
 
 def _merge(boxes: Sequence[_Box]) -> list[list[int]]:
     """Group boxes that overlap, or are linked by such; the closest pair's group comes first, lone boxes last."""
     if len(boxes) < 2:  # noqa: PLR2004  nothing to merge
         return [[index] for index in range(len(boxes))]
-    one, other = np.triu_indices(len(boxes), k=1)
-    centres = np.array([box.centre for box in boxes])
-    sides = np.array([box.sides for box in boxes])
-    distance = np.sqrt(np.square(centres[one] - centres[other]).sum(axis=1))
-    reach = np.hypot(*sides.T) / 2
-    near = np.flatnonzero(distance < reach[one] + reach[other])
-    near = near[np.argsort(distance[near], kind="stable")]
-    one, other = one[near], other[near]
-    size = sides.sum(axis=1)
+    one, other = _pairs(boxes)
+    size = np.array([sum(box.sides) for box in boxes])
     smaller = np.where(size[one] < size[other], one, other)
     larger = one + other - smaller
     shapes = shapely.polygons(np.stack([box.corners() for box in boxes]).astype(np.float64))
-    overlap = shapely.area(shapely.intersection(shapes[smaller], shapes[larger])) / shapely.area(shapes[smaller])
-    linked = overlap > OVERLAP
-    return _linked(len(boxes), list(zip(one[linked].tolist(), other[linked].tolist(), strict=True)))
+    group = np.arange(len(boxes))
+    named: dict[int, None] = {}
+    for start in range(0, one.size, _PAIRS):
+        pairs = np.arange(start, min(start + _PAIRS, one.size))
+        pairs = pairs[group[one[pairs]] != group[other[pairs]]]  # the others' overlap would change nothing
+        shared = shapely.area(shapely.intersection(shapes[smaller[pairs]], shapes[larger[pairs]]))
+        for pair in pairs[shared / shapely.area(shapes[smaller[pairs]]) > OVERLAP]:
+            named |= {int(one[pair]): None, int(other[pair]): None}
+            group[group == group[other[pair]]] = group[one[pair]]
+    labels = dict.fromkeys(group[[*named, *range(len(boxes))]].tolist())
+    return [np.flatnonzero(group == label).tolist() for label in labels]
 
 
-def _linked(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Connect 0 to count - 1 by pairs; groups in the order in which the pairs, then the rest, name them."""
-    group = {index: [index] for index in range(count)}
-    for one, other in pairs:
-        if group[one] is not group[other]:
-            group[one].extend(group[other])
-            group.update(dict.fromkeys(group[other], group[one]))
-    named = dict.fromkeys(chain(chain.from_iterable(pairs), range(count)))
-    return [sorted(members) for members in {id(group[index]): group[index] for index in named}.values()]
+def _pairs(boxes: Sequence[_Box]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the pairs of boxes that are near enough to overlap, the closest centres first; one index < other."""
+    one, other = np.triu_indices(len(boxes), k=1)
+    centres = np.array([box.centre for box in boxes])
+    distance = np.sqrt(np.square(centres[one] - centres[other]).sum(axis=1))
+    reach = np.array([math.hypot(*box.sides) / 2 for box in boxes])
+    near = np.flatnonzero(distance < reach[one] + reach[other])
+    near = near[np.argsort(distance[near], kind="stable")]
+    return one[near], other[near]
 
 
-def _drawn(boxes: Sequence[_Box], shape: tuple[int, ...]) -> tuple[Runs, ...]:
-    """Fill each box, its corners cut to whole pixels towards 0, and give the image's pixels in it."""
+def _drawn(boxes: Sequence[_Box], shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Fill each box, its corners cut to whole pixels towards 0; give the flat indices of the image's pixels in it."""
     canvas = np.zeros(shape, dtype=np.uint8)
     drawn = []
     for box in boxes:
@@ -164,32 +193,9 @@ def _drawn(boxes: Sequence[_Box], shape: tuple[int, ...]) -> tuple[Runs, ...]:
         right, bottom = corners.max(axis=0) + 1
         part = canvas[top:bottom, left:right]
         column, row = np.nonzero(part.T)
-        drawn.append(_runs((column + left) * shape[0] + row + top, shape[0]))
+        drawn.append((column + left) * shape[0] + row + top)
         part[:] = 0
-    return tuple(drawn)
-
-
-def _runs(indices: NDArray[np.int64], row: int) -> Runs:
-    """Join ascending flat indices to runs along axis 0, which has `row` pixels."""
-    first = np.ones(indices.size, dtype=bool)
-    first[1:] = (np.diff(indices) > 1) | (indices[1:] % row == 0)
-    return Runs(indices[first], np.diff(np.append(np.flatnonzero(first), indices.size)))
-
-
-def _nearer(boxes: Sequence[_Box], inside: Sequence[Runs], shape: tuple[int, ...]) -> tuple[Runs, ...]:
-    """For each box, the pixels outside it whose nearest centre is its own."""
-    owner = _nearest(boxes, shape).ravel()
-    nobody = len(boxes)
-    for index, runs in enumerate(inside):
-        pixels = runs.indices()
-        owner[pixels[owner[pixels] == index]] = nobody
-    first = np.ones(owner.size, dtype=bool)
-    first[1:] = owner[1:] != owner[:-1]
-    first[:: shape[0]] = True
-    starts = np.flatnonzero(first)
-    lengths = np.diff(np.append(starts, owner.size))
-    of = owner[starts]
-    return tuple(Runs(starts[of == index], lengths[of == index]) for index in range(len(boxes)))
+    return drawn
 
 
 def _nearest(boxes: Sequence[_Box], shape: tuple[int, ...]) -> NDArray[np.int32]:
@@ -197,15 +203,33 @@ def _nearest(boxes: Sequence[_Box], shape: tuple[int, ...]) -> NDArray[np.int32]
 
     Distances and not their squares are compared: roots round, and can tie where squares do not.
     """
-    rows, columns = np.arange(shape[0]), np.arange(shape[1])[:, np.newaxis]
     nearest = np.zeros((shape[1], shape[0]), dtype=np.int32)
+    if len(boxes) < 2:  # noqa: PLR2004  no other
+        return nearest
+    rows, columns = np.arange(shape[0]), np.arange(shape[1])[:, np.newaxis]
     step = max(1, _BLOCK // shape[0])
-    for start in range(0, shape[1] if len(boxes) > 1 else 0, step):
+    for start in range(0, shape[1], step):
         block = slice(start, start + step)
         least = np.full(nearest[block].shape, np.inf)
         for index, ((x, y), _, _) in enumerate(boxes):
-            distance = np.sqrt(np.square(rows - y) + np.square(columns[block] - x))
-            closer = distance < least
-            nearest[block][closer] = index
-            least[closer] = distance[closer]
+            distance = np.square(rows - y) + np.square(columns[block] - x)
+            np.sqrt(distance, out=distance)
+            np.copyto(nearest[block], index, where=distance < least)
+            np.minimum(least, distance, out=least)
     return nearest
+
+
+def _cells(part: NDArray[np.int32], row: int) -> Runs:
+    """Cut an image, flat, into runs of one part along axis 0, which has `row` pixels."""
+    first = np.ones(part.size, dtype=bool)
+    first[1:] = part[1:] != part[:-1]
+    first[::row] = True
+    starts = np.flatnonzero(first)
+    return Runs(starts, np.diff(starts, append=part.size))
+
+
+def _runs(indices: NDArray[np.int64], row: int) -> Runs:
+    """Join ascending flat indices to runs along axis 0, which has `row` pixels."""
+    first = np.ones(indices.size, dtype=bool)
+    first[1:] = (indices[1:] > indices[:-1] + 1) | (indices[1:] % row == 0)
+    return Runs(indices[first], np.diff(np.flatnonzero(first), append=indices.size))

@@ -6,6 +6,8 @@ one pass keeps enough for every choice of thresholds. Localised add up as sketch
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise, starmap
 from typing import Final, Self
 
 import numpy as np
@@ -16,6 +18,8 @@ from evaluator.kernels import ONE
 from evaluator.sketch import MOST_VOXELS, VALUES
 
 LIMITS: Final = (0.3, 0.5)  # a box is found where its IoU is above this
+_LIMITS: Final = np.array(LIMITS)[:, np.newaxis]
+_CHUNK: Final = 1 << 20  # pixels counted at a time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +41,7 @@ class Steps:
     @classmethod
     def of(cls, changes: NDArray[np.int64]) -> Self:
         """Keep what is not 0 of int64[VALUES]."""
-        bins = np.flatnonzero(changes)
+        bins = np.flatnonzero(changes != 0)  # faster than of integers
         return cls(bins=bins.astype(np.uint16), changes=changes[bins])
 
 
@@ -63,14 +67,17 @@ class Localised:
             raise ValueError(f"there are {self.boxes} boxes in images of {self.bins.size} scores")
         if len(self.steps) != len(LIMITS):
             raise ValueError(f"there are steps for {len(self.steps)} limits, not for {len(LIMITS)}")
+        occurs = np.zeros(VALUES, dtype=bool)
+        occurs[self.bins] = True
         for steps in self.steps:
-            if not np.isin(steps.bins, self.bins).all() or np.any(np.abs(steps.changes) > self.boxes):
+            if not occurs[steps.bins].all() or np.any(np.abs(steps.changes) > self.boxes):
                 raise ValueError("a number of boxes changes at a score that no pixel has, or by too many")
-        found = np.stack([self.found(limit) for limit in LIMITS])  # no sum overflows before one leaves the range
-        if found.min() < 0 or found.max() > self.boxes or np.any(np.diff(found, axis=0) > 0):
-            raise ValueError(
-                f"of {self.boxes} boxes, fewer than none, too many, or more above a higher limit are found"
-            )
+        most = np.full(VALUES + 1, self.boxes)
+        for limit in LIMITS:
+            found = self.found(limit)  # no sum overflows before one leaves the range
+            if np.any((found < 0) | (found > most)):
+                raise ValueError(f"of {self.boxes} boxes, fewer than none or too many have an IoU above {limit}")
+            most = found
 
     @classmethod
     def of(cls, boxes: Boxes, patterns: NDArray[np.uint16]) -> Self:
@@ -82,18 +89,17 @@ class Localised:
             raise ValueError(f"patterns are {patterns.shape}, the image has {boxes.n_pixels} pixels")
         if not len(boxes):
             return cls.total(())
-        every = np.bincount(patterns, minlength=VALUES)
-        found = np.zeros((len(LIMITS), VALUES), dtype=np.int64)  # from the highest pattern down
-        for inside_runs, outside_runs in zip(boxes.inside, boxes.outside, strict=True):
-            inside = np.bincount(patterns[inside_runs.indices()], minlength=VALUES)
-            if len(boxes) == 1:
-                outside = every - inside
-            else:
-                outside = np.bincount(patterns[outside_runs.indices()], minlength=VALUES)
-            union = np.cumsum(outside[::-1]) + inside_runs.n_voxels
-            found += np.cumsum(inside[::-1]) / union > np.array(LIMITS)[:, np.newaxis]
-        changes = np.diff(found, axis=1, prepend=0)[:, ::-1]
-        return cls._dense(len(boxes), every, changes)
+        counts = _counted(boxes, patterns)
+        every = counts.sum(axis=(0, 1))
+        found = np.zeros((len(LIMITS), VALUES), dtype=np.int32)  # from the highest pattern down
+        for (outside, inside), farther, area in zip(counts, boxes.farther, boxes.areas, strict=True):
+            if farther.n_voxels:
+                np.add(inside, np.bincount(patterns[farther.indices()], minlength=VALUES), out=inside)
+            union = np.cumsum(outside[::-1]) + area
+            found += np.cumsum(inside[::-1]) / union > _LIMITS
+        changes = found.astype(np.int64)
+        changes[:, 1:] -= found[:, :-1]
+        return cls._dense(len(boxes), every, changes[:, ::-1])
 
     @classmethod
     def total(cls, several: Iterable["Localised"]) -> Self:
@@ -111,7 +117,7 @@ class Localised:
     @classmethod
     def _dense(cls, boxes: int, every: NDArray[np.int64], changes: NDArray[np.int64]) -> Self:
         """Keep the patterns that occur of int64[VALUES] and, for each limit, int64[VALUES]."""
-        bins = np.flatnonzero(every)
+        bins = np.flatnonzero(every != 0)
         return cls(
             boxes=boxes,
             bins=bins.astype(np.uint16),
@@ -179,6 +185,21 @@ _DTYPES: Final[Mapping[str, type[np.integer]]] = {
     **{_name("bins", limit): np.uint16 for limit in LIMITS},
     **{_name("changes", limit): np.int64 for limit in LIMITS},
 }
+
+
+def _counted(boxes: Boxes, patterns: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """Count an image's pixels: int64[boxes, 2, VALUES], those outside and inside the box of the nearest centre."""
+    cells = boxes.cells
+    size = 2 * len(boxes) * VALUES
+    cuts = np.searchsorted(cells.starts, np.arange(0, boxes.n_pixels, _CHUNK))
+    pixels = np.append(cells.starts, boxes.n_pixels)
+
+    def part(first: int, last: int) -> NDArray[np.int64]:
+        keys = np.repeat(boxes.part[first:last] * VALUES, cells.lengths[first:last])
+        keys += patterns[pixels[first] : pixels[last]]
+        return np.bincount(keys, minlength=size)
+
+    return reduce(np.add, starmap(part, pairwise([*cuts, cells.starts.size]))).reshape(-1, 2, VALUES)
 
 
 def _check_bins(bins: NDArray[np.uint16], numbers: NDArray[np.integer], dtype: type[np.integer]) -> None:
