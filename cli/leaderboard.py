@@ -25,6 +25,9 @@ def leaderboard(
         out.print_json(json.dumps(board))
     else:
         out.print(board_table(board))
+        for dataset, pairs in board["close"].items():
+            said = "; ".join(f"{one} and {other}" for one, other in pairs)
+            out.print(f"{dataset}: without rounding to half precision, the order may be another: {said}", markup=False)
 
 
 def board_table(board: Any) -> Table:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from evaluator import ranking
-from server.models import Account, Board, Challenge, Job, Submission
+from evaluator.resolution import indistinguishable
+from server.models import Account, Board, Challenge, Job, Score, Submission
 from server.protocol import Queue, SubmissionStatus, Task
 
 
@@ -22,6 +23,7 @@ class BoardRow:
     team: str  # or "Anonymous 1"
     values: Mapping[str, float]  # data set -> average precision
     ranks: Mapping[str, int]  # data set -> rank on it
+    bounds: Mapping[str, tuple[float, float]]  # data set -> of the value in full precision; none in the sample task
     mean_rank: float
     submission: str
     received_at: datetime
@@ -34,6 +36,7 @@ class BoardView:
     task: Task
     datasets: tuple[str, ...]
     rows: tuple[BoardRow, ...]
+    close: Mapping[str, tuple[tuple[str, str], ...]]  # data set -> teams whose order half precision may have made
     as_of: datetime | None  # the last score in it
     evaluator_versions: tuple[str, ...]
     published: bool
@@ -45,19 +48,12 @@ def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
     names = shown_names(counting)
     datasets = tuple(dataset.name for dataset in challenge.datasets)
     scores = [job.score for one in counting for job in one.jobs if job.score is not None]
-    values = {
-        name: {
-            names[one.team_id]: job.score.value
-            for one in counting
-            for job in one.jobs
-            if job.dataset.name == name and job.score is not None
-        }
-        for name in datasets
-    }
+    placed = rows(counting, names, {name: by_team(counting, names, name) for name in datasets})
     return BoardView(
         task=task,
         datasets=datasets,
-        rows=rows(counting, names, values),
+        rows=placed,
+        close={name: found for name in datasets if (found := close(placed, name))},
         as_of=max((score.computed_at for score in scores), default=None),
         evaluator_versions=tuple(sorted({score.evaluator_version for score in scores})),
         published=is_published(s, challenge, task),
@@ -94,21 +90,43 @@ def shown_names(counting: list[Submission]) -> dict[str, str]:
     }
 
 
+def by_team(counting: list[Submission], names: Mapping[str, str], dataset: str) -> dict[str, Score]:
+    """Give each team's score on a data set."""
+    return {
+        names[one.team_id]: job.score
+        for one in counting
+        for job in one.jobs
+        if job.dataset.name == dataset and job.score is not None
+    }
+
+
+def close(placed: tuple[BoardRow, ...], dataset: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of teams with different values whose order could be another one in full precision."""
+    bounds = {row.team: row.bounds[dataset] for row in placed if dataset in row.bounds}
+    value = {row.team: row.values[dataset] for row in placed}
+    return tuple((one, other) for one, other in indistinguishable(bounds) if value[one] != value[other])
+
+
 def rows(
-    counting: list[Submission], names: Mapping[str, str], values: Mapping[str, Mapping[str, float]]
+    counting: list[Submission], names: Mapping[str, str], scores: Mapping[str, Mapping[str, Score]]
 ) -> tuple[BoardRow, ...]:
     """One row a team, ordered by rank and then name."""
     if not counting:
         return ()
-    ranked = ranking.rank(values)
+    ranked = ranking.rank({name: {team: score.value for team, score in of.items()} for name, of in scores.items()})
     by_name = {names[one.team_id]: one for one in counting}
     places = {(name, place.team): place for name, found in ranked.datasets.items() for place in found}
     return tuple(
         BoardRow(
             rank=place.rank,
             team=place.team,
-            values={name: places[name, place.team].value for name in values},
-            ranks={name: places[name, place.team].rank for name in values},
+            values={name: places[name, place.team].value for name in scores},
+            ranks={name: places[name, place.team].rank for name in scores},
+            bounds={
+                name: (score.low, score.high)
+                for name in scores
+                if (score := scores[name][place.team]).low is not None and score.high is not None
+            },
             mean_rank=place.mean_rank,
             submission=by_name[place.team].id,
             received_at=by_name[place.team].received_at,

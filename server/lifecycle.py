@@ -375,6 +375,8 @@ def write_finish(s: Session, job_id: str, finished: Finished, verdict: scores.Ve
                 job_id=job_id,
                 value=verdict.value,
                 validation=verdict.validation,
+                low=verdict.bounds[0] if verdict.bounds else None,
+                high=verdict.bounds[1] if verdict.bounds else None,
                 details=verdict.details,
                 evaluator_version=finished.evaluator_version,
                 deal_sha256=verdict.deal_sha256,

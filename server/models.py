@@ -334,6 +334,8 @@ class Score(Named):
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), unique=True)
     value: Mapped[float]  # the one that ranks: sample AP, or mean of the official batches' APs
     validation: Mapped[float | None]  # the same by the second deal; None in the sample task
+    low: Mapped[float | None]  # `value` without rounding to half precision lies in [low, high]
+    high: Mapped[float | None]  # both None in the sample task, where nothing is rounded
     details: Mapped[dict[str, Any]]  # {"official"|"validation": [batch AP or None, …]}
     evaluator_version: Mapped[str] = mapped_column(String(40))
     deal_sha256: Mapped[str] = mapped_column(String(64))

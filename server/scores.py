@@ -7,6 +7,7 @@ from typing import Any
 
 from evaluator.dataset import Case
 from evaluator.metrics import samples, voxels
+from evaluator.resolution import Bounds
 from evaluator.sketch import Sketch
 from server import challenges
 from server.models import Job
@@ -39,6 +40,7 @@ class Verdict:
 
     value: float
     validation: float | None
+    bounds: tuple[float, float] | None  # of `value` in full precision; None: nothing was rounded to half
     details: dict[str, Any]
     deal_sha256: str
     manifest_sha256: str
@@ -107,18 +109,27 @@ def judge_samples(work: Work, results: Mapping[str, CaseResult]) -> Verdict:
         scores.append(score)
         labels.append(label)
     value = finite(samples.average_precision(scores, labels))
-    return verdict(work, value, None, {})
+    return verdict(work, value)
 
 
 def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) -> Verdict:
     """Mean of the official batches' average precisions, and of the validation deal's."""
     sketches = {name: read_sketch(store, result, work.cases[name]) for name, result in results.items()}
-    values, details = {}, {}
-    for deal, batches in work.deals.items():
-        sums = [Sketch.total(sketches[case] for case in batch) for batch in batches]
-        values[deal] = finite(voxels.batched_average_precision(sums))
-        details[deal] = [nan_is_none(voxels.average_precision(one)) for one in sums]
-    return verdict(work, values["official"], values["validation"], details)
+    sums = {
+        deal: [Sketch.total(sketches[case] for case in batch) for batch in batches]
+        for deal, batches in work.deals.items()
+    }
+    values = {deal: finite(voxels.batched_average_precision(batches)) for deal, batches in sums.items()}
+    bounds = Bounds.batched(sums["official"])
+    return verdict(
+        work,
+        values["official"],
+        validation=values["validation"],
+        bounds=(finite(bounds.low), finite(bounds.high)),
+        details={
+            deal: [nan_is_none(voxels.average_precision(one)) for one in batches] for deal, batches in sums.items()
+        },
+    )
 
 
 def read_sketch(store: Store, result: CaseResult, case: Case) -> Sketch:
@@ -138,12 +149,20 @@ def read_sketch(store: Store, result: CaseResult, case: Case) -> Sketch:
     return sketch
 
 
-def verdict(work: Work, value: float, validation: float | None, details: dict[str, Any]) -> Verdict:
+def verdict(
+    work: Work,
+    value: float,
+    *,
+    validation: float | None = None,
+    bounds: tuple[float, float] | None = None,
+    details: dict[str, Any] | None = None,
+) -> Verdict:
     """Add what it was computed with."""
     return Verdict(
         value=value,
         validation=validation,
-        details=details,
+        bounds=bounds,
+        details=details or {},
         deal_sha256=work.deal_sha256,
         manifest_sha256=work.manifest_sha256,
         image_digest=work.image_digest,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from server import leaderboard, submissions
 from server.leaderboard import BoardView
-from server.models import Account, Board, Team
+from server.models import Account, Board, Dataset, Job, Score, Team
 from server.protocol import Queue, Task
 from tests.server.test_lifecycle import fail
 from tests.server.world import NOW, World
@@ -127,3 +127,32 @@ def test_a_cancelled_submission_does_not_count(world: World) -> None:
     with world.db.write() as s:
         submissions.cancel(s, account=world.account(s, "A"), submission_id=submission, now=world.now)
     assert board(world).rows == ()
+
+
+def bound(world: World, submission: str, low: float, high: float) -> None:
+    """As if rounding had left open where between the two the team stands on brain."""
+    with world.db.write() as s:
+        for row in s.query(Score).join(Job).join(Dataset).where(Job.submission_id == submission):
+            if row.job.dataset.name == "brain":
+                row.low, row.high = low, high
+
+
+def test_teams_that_half_precision_may_have_ordered_are_named(world: World) -> None:
+    first, second = score(world, "A", task=Task.PIXEL), score(world, "B", task=Task.PIXEL, constant=True)
+    assert board(world, Task.PIXEL).close == {}
+    bound(world, first, 0.3, 1.0)
+    bound(world, second, 0.1, 0.3)
+    found = board(world, Task.PIXEL)
+    assert found.close == {"brain": (("A", "B"),)}
+    assert [row.bounds["brain"] for row in found.rows] == [(0.3, 1.0), (0.1, 0.3)]
+
+
+def test_equal_teams_are_tied_not_close(world: World) -> None:
+    score(world, "A", task=Task.PIXEL)
+    score(world, "B", task=Task.PIXEL)
+    assert board(world, Task.PIXEL).close == {}
+
+
+def test_sample_scores_are_not_rounded(world: World) -> None:
+    score(world, "A")
+    assert [dict(row.bounds) for row in board(world).rows] == [{}]

@@ -430,6 +430,7 @@ def test_scores_are_computed_here_and_stored_with_what_made_them(world: World) -
     score = world.job(spec.job).score
     assert score is not None
     assert (score.value, score.validation) == (1.0, 1.0)
+    assert (score.low, score.high) == (1.0, 1.0)  # its scores are halves: rounding changed nothing
     assert [len(batches) for batches in score.details.values()] == [2, 2]
     assert score.evaluator_version == "0.1.0"
     assert score.manifest_sha256 == spec.manifest_sha256

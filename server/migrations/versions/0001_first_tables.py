@@ -457,6 +457,8 @@ def create_tables() -> None:
         sa.Column("job_id", sa.String(length=12), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("validation", sa.Double(), nullable=True),
+        sa.Column("low", sa.Double(), nullable=True),
+        sa.Column("high", sa.Double(), nullable=True),
         sa.Column("details", DOCUMENT, nullable=False),
         sa.Column("evaluator_version", sa.String(length=40), nullable=False),
         sa.Column("deal_sha256", sa.String(length=64), nullable=False),
