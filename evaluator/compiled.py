@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from evaluator.kernels import INFINITY, LARGEST, ONE, SIGN, Counts, Loops, Patterns, Values
+from evaluator.kernels import GLANCE, INFINITY, ONE, SIGN, Loops, Patterns, Tables, Values
 
 _NAN: Final = INFINITY + 0x200
 
@@ -39,72 +39,86 @@ def _written(element: Any, dimensions: int = 1) -> Any:
     return types.Array(element, dimensions, "C")
 
 
-@_compiled(types.boolean, _read(types.float32), _written(types.uint16))
-def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
+@_compiled(types.void, _read(types.float32), _written(types.uint16))
+def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
     """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10."""
+    every = values.view(np.uint32)
+    for i in range(every.size):
+        bits = every[i]
+        size = np.uint32(bits & np.uint32(0x7FFFFFFF))
+        # The exponent's bias changes by 112; then to nearest, ties to even.
+        finite = min(size, np.uint32(0x477FE000))
+        odd = np.uint32(np.uint32(finite >> np.uint32(13)) & np.uint32(1))
+        normal = np.uint32(np.uint32(finite + np.uint32(0xC8000FFF) + odd) >> np.uint32(13))
+        # Under 2^-14 a half's last place is 2^-24, as a single's is from 0.5 on: the addition rounds.
+        shifted = np.float32(abs(values[i]) + np.float32(0.5))
+        tiny = np.uint32(shifted.view(np.uint32) - np.uint32(0x3F000000))
+        half = tiny if size < np.uint32(0x38800000) else normal
+        half = np.uint32(INFINITY) if size == np.uint32(0x7F800000) else half
+        half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
+        half = np.uint32(half | np.uint32(np.uint32(bits ^ size) >> np.uint32(16)))
+        out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
+
+
+@_compiled(types.boolean, _read(types.float32))
+def _singles_change(values: NDArray[np.float32]) -> bool:
+    """Tell whether `_round_singles` changes a score within 0 and 1."""
     every = values.view(np.uint32)
     changed = np.uint32(0)
     for i in range(every.size):
         bits = every[i]
-        size = np.uint32(bits & np.uint32(0x7FFFFFFF))
-        # To nearest, ties to even; the exponent's bias changes from 127 to 15.
-        odd = np.uint32(np.uint32(size >> np.uint32(13)) & np.uint32(1))
-        normal = np.uint32(np.uint32(size + np.uint32(0xC8000FFF) + odd) >> np.uint32(13))
-        # Under 2^-14 a half's last place is 2^-24, as a single's is from 0.5 on: the addition rounds.
-        magnitude = abs(values[i])
-        shifted = np.float32(magnitude + np.float32(0.5))
-        tiny = np.uint32(shifted.view(np.uint32) - np.uint32(0x3F000000))
-        is_tiny = size < np.uint32(0x38800000)
-        half = tiny if is_tiny else normal
-        half = np.uint32(LARGEST) if size >= np.uint32(0x477FF000) else half
-        half = np.uint32(INFINITY) if size == np.uint32(0x7F800000) else half
-        half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
-        half = np.uint32(half | np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(SIGN)))
-        out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
-        cut = np.float32(shifted - np.float32(0.5)) != magnitude if is_tiny else (size & np.uint32(0x1FFF)) != 0
-        within = np.uint32(bits - np.uint32(1)) < np.uint32(0x3F7FFFFF)
-        changed |= np.uint32(cut & within)
+        tiny = np.float32(np.float32(values[i] + np.float32(0.5)) - np.float32(0.5))
+        cut = (
+            np.uint32(tiny.view(np.uint32) ^ bits) if bits < np.uint32(0x38800000) else np.uint32(bits << np.uint32(19))
+        )
+        changed |= cut if np.uint32(bits - np.uint32(1)) < np.uint32(0x3F7FFFFF) else np.uint32(0)
     return bool(changed)
 
 
-@_compiled(types.boolean, _read(types.float64), _written(types.uint16))
-def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
+@_compiled(types.void, _read(types.float64), _written(types.uint16))
+def _round_doubles(values: NDArray[np.float64], out: Patterns) -> None:
     """Convert float64 directly (by way of float32 it would be rounded twice): 11 bits, bias 1023, and 52."""
+    every = values.view(np.uint64)
+    for i in range(every.size):
+        bits = every[i]
+        size = bits & np.uint64(0x7FFFFFFFFFFFFFFF)
+        finite = min(size, np.uint64(0x40EFFC0000000000))
+        odd = (finite >> np.uint64(42)) & np.uint64(1)
+        normal = (finite + np.uint64(0xC10001FFFFFFFFFF) + odd) >> np.uint64(42)
+        # As above: from 2^28 on a double's last place is 2^-24.
+        shifted = np.float64(abs(values[i]) + np.float64(1 << 28))
+        tiny = shifted.view(np.uint64) - np.uint64(0x41B0000000000000)
+        half = tiny if size < np.uint64(0x3F10000000000000) else normal
+        half = np.uint64(INFINITY) if size == np.uint64(0x7FF0000000000000) else half
+        half = np.uint64(_NAN) if size > np.uint64(0x7FF0000000000000) else half
+        half |= (bits ^ size) >> np.uint64(48)
+        out[i] = np.uint16(np.uint64(SIGN) if bits == np.uint64(0) else half)
+
+
+@_compiled(types.boolean, _read(types.float64))
+def _doubles_change(values: NDArray[np.float64]) -> bool:
+    """Tell whether `_round_doubles` changes a score within 0 and 1."""
     every = values.view(np.uint64)
     changed = np.uint64(0)
     for i in range(every.size):
         bits = every[i]
-        size = bits & np.uint64(0x7FFFFFFFFFFFFFFF)
-        odd = (size >> np.uint64(42)) & np.uint64(1)
-        normal = (size + np.uint64(0xC10001FFFFFFFFFF) + odd) >> np.uint64(42)
-        # As above: from 2^28 on a double's last place is 2^-24.
-        magnitude = abs(values[i])
-        shifted = magnitude + 268435456.0
-        tiny = np.float64(shifted).view(np.uint64) - np.uint64(0x41B0000000000000)
-        is_tiny = size < np.uint64(0x3F10000000000000)
-        half = tiny if is_tiny else normal
-        half = np.uint64(LARGEST) if size >= np.uint64(0x40EFFE0000000000) else half
-        half = np.uint64(INFINITY) if size == np.uint64(0x7FF0000000000000) else half
-        half = np.uint64(_NAN) if size > np.uint64(0x7FF0000000000000) else half
-        half |= (bits >> np.uint64(48)) & np.uint64(SIGN)
-        out[i] = np.uint16(np.uint64(SIGN) if bits == np.uint64(0) else half)
-        cut = shifted - 268435456.0 != magnitude if is_tiny else (size & np.uint64(0x3FFFFFFFFFF)) != 0
-        within = bits - np.uint64(1) < np.uint64(0x3FEFFFFFFFFFFFFF)
-        changed |= np.uint64(cut & within)
+        tiny = np.float64(np.float64(values[i] + np.float64(1 << 28)) - np.float64(1 << 28))
+        cut = tiny.view(np.uint64) ^ bits if bits < np.uint64(0x3F10000000000000) else bits << np.uint64(22)
+        changed |= cut if bits - np.uint64(1) < np.uint64(0x3FEFFFFFFFFFFFFF) else np.uint64(0)
     return bool(changed)
 
 
-@_compiled(types.void, _read(types.uint16), _written(types.int64, 2))
-def _count(patterns: Patterns, tables: Counts) -> None:
+@_compiled(types.void, _read(types.uint16), _written(types.uint32, 2))
+def _count(patterns: Patterns, tables: Tables) -> None:
     """Count each pattern in the table whose turn it is."""
     whole = patterns.size & ~3
     for i in range(0, whole, 4):
-        tables[0, patterns[i]] += 1
-        tables[1, patterns[i + 1]] += 1
-        tables[2, patterns[i + 2]] += 1
-        tables[3, patterns[i + 3]] += 1
+        tables[0, patterns[i]] += np.uint32(1)
+        tables[1, patterns[i + 1]] += np.uint32(1)
+        tables[2, patterns[i + 2]] += np.uint32(1)
+        tables[3, patterns[i + 3]] += np.uint32(1)
     for i in range(whole, patterns.size):
-        tables[0, patterns[i]] += 1
+        tables[0, patterns[i]] += np.uint32(1)
 
 
 @_compiled(types.uint16, _read(types.uint16))
@@ -117,7 +131,10 @@ def _highest(patterns: Patterns) -> np.uint16:
 
 
 def _patterns(values: Values, out: Patterns) -> bool:
-    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out))
+    single = values.dtype == np.float32
+    (_round_singles if single else _round_doubles)(values, out)
+    change = _singles_change if single else _doubles_change
+    return bool(change(values[:GLANCE]) or change(values[GLANCE:]))
 
 
 COMPILED: Final = Loops(

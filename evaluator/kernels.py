@@ -11,7 +11,7 @@ Two rules go beyond rounding to half precision, and change no clamped score:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Final
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 PATTERNS: Final = 1 << 16  # of a half-precision number
 ONE: Final = 0x3C00  # the pattern of 1.0; non-negative halves sort as their patterns do
 INFINITY: Final = 0x7C00  # above it are the patterns of NaN, then every pattern with a sign
-LARGEST: Final = 0x7BFF  # of a finite half: 65504
 SIGN: Final = 0x8000
-TABLES: Final = 4  # neighbours are counted in different ones: equal neighbours need not wait for each other
-_GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
+TABLES: Final = 4  # neighbours are counted in different ones: equal ones need not wait for each other
+TABLE: Final = PATTERNS + 144  # no power of two apart: rows whose addresses end alike wait for each other too
+GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
 
 Values = NDArray[np.generic]
 Patterns = NDArray[np.uint16]
 Counts = NDArray[np.int64]
+Tables = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,13 @@ class Loops:
 
     `patterns(values, out)` writes the patterns of float32 or float64 `values`[n] to `out` uint16[n], and tells
     whether rounding changed a score within 0 and 1. `count(patterns, tables)` adds 1 for each of
-    `patterns` uint16[n] in any row of `tables` int64[TABLES, PATTERNS]. `highest(patterns)` is the largest
+    `patterns` uint16[n] in any row of `tables` uint32[TABLES, TABLE]. `highest(patterns)` is the largest
     clamped pattern of uint16[n]; of none, 0.
     """
 
     name: str
     patterns: Callable[[Values, Patterns], bool]
-    count: Callable[[Patterns, Counts], None]
+    count: Callable[[Patterns, Tables], None]
     highest: Callable[[Patterns], int]
 
 
@@ -78,7 +79,7 @@ def clamped(patterns: Patterns) -> Patterns:
 
 def _patterns(values: Values, out: Patterns) -> bool:
     out[:] = half_patterns(values)
-    return _rounded(values[:_GLANCE], out[:_GLANCE]) or _rounded(values[_GLANCE:], out[_GLANCE:])
+    return _rounded(values[:GLANCE], out[:GLANCE]) or _rounded(values[GLANCE:], out[GLANCE:])
 
 
 def _rounded(values: Values, patterns: Patterns) -> bool:
@@ -87,9 +88,9 @@ def _rounded(values: Values, patterns: Patterns) -> bool:
     return bool(np.any((changed > 0) & (changed < 1)))
 
 
-def _count(patterns: Patterns, tables: Counts) -> None:
+def _count(patterns: Patterns, tables: Tables) -> None:
     found = np.bincount(patterns)
-    tables[0, : found.size] += found
+    tables[0, : found.size] += found.astype(np.uint32)
 
 
 def _highest(patterns: Patterns) -> int:
@@ -109,43 +110,60 @@ def best() -> Loops:
     return compiled
 
 
-def _tables() -> Counts:
-    return np.zeros((TABLES, PATTERNS), dtype=np.int64)
+class _Counter:
+    """Counts patterns in tables that are small enough for a core's cache, and empties those before they overflow."""
+
+    def __init__(self, loops: Loops, most_pending: int) -> None:
+        self._loops = loops
+        self._most_pending = most_pending
+        self._pending = 0
+        self._tables: Tables = np.zeros((TABLES, TABLE), dtype=np.uint32)
+        self._counts: Counts = np.zeros(PATTERNS, dtype=np.int64)
+
+    def add(self, patterns: Patterns) -> None:
+        for start in range(0, patterns.size, self._most_pending):
+            part = patterns[start : start + self._most_pending]
+            if self._pending + part.size > self._most_pending:
+                self._empty()
+            self._loops.count(part, self._tables)
+            self._pending += part.size
+
+    def counts(self) -> Counts:
+        self._empty()
+        return self._counts.copy()
+
+    def _empty(self) -> None:
+        self._counts += self._tables[:, :PATTERNS].sum(axis=0, dtype=np.int64)
+        self._tables[:] = 0
+        self._pending = 0
 
 
-def _summed(tables: Counts) -> Counts:
-    counts: Counts = tables.sum(axis=0)
-    return counts
-
-
-@dataclass(kw_only=True)
 class Tally:
     """Voxels per half-precision pattern, filled slab by slab."""
 
-    loops: Loops = PLAIN
-    rounded: bool = False  # rounding changed a score within 0 and 1, as far as `add` was given them
-    overflowed_up: int = 0
-    overflowed_down: int = 0
-    _every: Counts = field(default_factory=_tables)
-    _positive: Counts = field(default_factory=_tables)
+    def __init__(self, *, loops: Loops = PLAIN, most_pending: int = (1 << 32) - 1) -> None:
+        self.loops = loops
+        self.rounded = False  # rounding changed a score within 0 and 1; `count` cannot know, `add` does
+        self._every = _Counter(loops, most_pending)
+        self._positive = _Counter(loops, most_pending)
 
     @property
     def every(self) -> Counts:
         """All voxels, int64[PATTERNS]."""
-        return _summed(self._every)
+        return self._every.counts()
 
     @property
     def positive(self) -> Counts:
         """The positive ones among them, int64[PATTERNS]."""
-        return _summed(self._positive)
+        return self._positive.counts()
 
     def count(self, patterns: Patterns) -> None:
         """Count voxels, positive or not."""
-        self.loops.count(patterns, self._every)
+        self._every.add(patterns)
 
     def count_positive(self, patterns: Patterns) -> None:
         """Say which of the voxels that were counted, or will be, are positive."""
-        self.loops.count(patterns, self._positive)
+        self._positive.add(patterns)
 
     def add(self, values: Values, positive: NDArray[np.bool_]) -> None:
         """Count one slab of any real dtype; both are flat and of one length."""
