@@ -70,7 +70,7 @@ class Localised:
         occurs = np.zeros(VALUES, dtype=bool)
         occurs[self.bins] = True
         for steps in self.steps:
-            if not occurs[steps.bins].all() or np.any(np.abs(steps.changes) > self.boxes):
+            if not occurs[steps.bins].all() or np.any((steps.changes < -self.boxes) | (steps.changes > self.boxes)):
                 raise ValueError("a number of boxes changes at a score that no pixel has, or by too many")
         most = np.full(VALUES + 1, self.boxes)
         for limit in LIMITS:
