@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from evaluator import __version__, notes
 from evaluator.metrics import samples, voxels
 from evaluator.readings import PixelReading, SampleReading, Status
+from evaluator.resolution import Bounds
 from evaluator.sketch import Sketch
 from evaluator.tasks import TASKS
 from evaluator.wording import Report
@@ -35,10 +36,11 @@ def toy_report(
 ) -> Report:
     """Score the toy cases of one data set.
 
-    pixel: `ap` pools the voxels of all cases, as one batch; a case without an anomalous voxel has none of
-    its own. sample: one average precision over the cases. `wall_s` None: nothing was run, predictions were
-    there; `peak_memory_bytes` None: too short to sample.
-    `job_warnings` (code -> count) are those of the run itself; they stand after those of the predictions.
+    pixel: `ap` pools the voxels of all cases, as one batch, and would lie in `ap_bounds` had no score been
+    rounded to half precision; a case without an anomalous voxel has none of its own. sample: one average
+    precision over the cases. `wall_s` None: nothing was run, predictions were there; `peak_memory_bytes` None:
+    too short to sample. `job_warnings` (code -> count) are those of the run itself; they stand after those of
+    the predictions.
     """
     if task not in TASKS:
         raise ValueError(f"task is {task!r}, not {' or '.join(TASKS)}")
@@ -47,6 +49,7 @@ def toy_report(
     return {
         "task": task,
         "ap": _or_none(_average_precision(readings)),
+        "ap_bounds": _bounds(readings),
         "distinct": len(_scores(readings)),
         "cases": [_case(case) for case in cases],
         "wall_s": wall_s,
@@ -85,6 +88,12 @@ def _average_precision(readings: Iterable[Reading]) -> float:
     return samples.average_precision(
         [reading.score for reading in of_samples], [reading.label for reading in of_samples]
     )
+
+
+def _bounds(readings: Iterable[Reading]) -> list[float] | None:
+    """Bound the average precision before rounding; None in the sample task, or where there is none."""
+    bounds = Bounds.of(Sketch.total(_sketches(readings)))
+    return [bounds.low, bounds.high] if math.isfinite(bounds.low) else None
 
 
 def _scores(readings: Iterable[Reading]) -> set[float]:

@@ -12,6 +12,9 @@ Report = dict[str, Any]  # as `evaluator.report.toy_report` makes it
 def report_lines(report: Report) -> list[str]:
     """Write a report as plain text, for a terminal."""
     lines = [f"average precision  {number(report['ap'])}", f"distinct scores    {report['distinct']}"]
+    bounds = report["ap_bounds"]
+    if bounds is not None and bounds[0] != bounds[1]:
+        lines.append(f"unrounded          average precision between {number(bounds[0])} and {number(bounds[1])}")
     if report["wall_s"] is not None:
         memory = report["peak_memory_bytes"]
         lines.append(f"run time           {report['wall_s']:.1f} s")

@@ -98,6 +98,8 @@ class ReportView:
     """A report on toy cases, in words."""
 
     ap: float | None
+    bounds: tuple[float, float] | None  # of `ap` before rounding; None: nothing was rounded
+    distinct: int
     wall_s: float
     peak_memory_bytes: int | None  # None: too short to measure
     cases: tuple[ToyCaseView, ...]
@@ -126,6 +128,8 @@ class StoredReport(BaseModel):
 
     task: Task
     ap: float | None
+    ap_bounds: tuple[float, float] | None
+    distinct: int
     wall_s: float
     peak_memory_bytes: int | None
     cases: list[StoredCase]
@@ -141,6 +145,8 @@ def report_view(report: Mapping[str, Any]) -> ReportView | None:
         return None
     return ReportView(
         ap=stored.ap,
+        bounds=stored.ap_bounds if stored.ap_bounds and stored.ap_bounds[0] < stored.ap_bounds[1] else None,
+        distinct=stored.distinct,
         wall_s=stored.wall_s,
         peak_memory_bytes=stored.peak_memory_bytes,
         cases=tuple(

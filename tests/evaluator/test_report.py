@@ -34,6 +34,17 @@ def test_pixel_report_pools_the_voxels_of_all_cases() -> None:
     assert found["distinct"] == 4
 
 
+def test_pixel_report_bounds_what_rounding_may_have_changed() -> None:
+    exact = report("pixel", pixel("a", [0.5, 0.25], [1, 0]))
+    assert exact["ap_bounds"] == [1.0, 1.0]
+    rounded = report("pixel", pixel("a", [0.5, 0.50001], [1, 0]))  # one half
+    assert rounded["ap"] == 0.5
+    assert rounded["ap_bounds"] == pytest.approx([0.5, 1.0])
+    assert "unrounded          average precision between 0.500000 and 1.000000" in report_lines(rounded)
+    assert report("pixel", pixel("n", [0.5], [0]))["ap_bounds"] is None
+    assert report("sample", sample("a", 0.1, 1))["ap_bounds"] is None
+
+
 def test_sample_report_has_one_average_precision() -> None:
     found = report("sample", sample("a", 0.9, 1), sample("b", 0.8, 0), sample("c", 0.1, 1))
     assert found["ap"] == pytest.approx(5 / 6)
@@ -44,7 +55,7 @@ def test_report_goes_through_json_unchanged() -> None:
     found = report("pixel", pixel("n", [0.5], [0]), peak_memory_bytes=2_000_000, job_warnings={"W-LOG-CUT": 1})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {
-        "task", "ap", "distinct", "cases", "wall_s", "peak_memory_bytes", "warnings", "evaluator_version",
+        "task", "ap", "ap_bounds", "distinct", "cases", "wall_s", "peak_memory_bytes", "warnings", "evaluator_version",
     }  # fmt: skip
     assert (found["task"], found["ap"], found["evaluator_version"]) == ("pixel", None, __version__)
 
