@@ -53,6 +53,7 @@ def evaluate(
     deal: Deal | None = None,
     seed: int = 0,
     workers: int = 1,
+    detailed: bool = True,
     rule: ObjectRule | None = None,
     threshold: float | None = None,
     progress: Progress | None = None,
@@ -61,11 +62,13 @@ def evaluate(
 
     Cases are `<case>.nii.gz` in both folders (sample task: `<case>.nii.gz.txt`). `deal` holds names of cases
     (`<case>.nii.gz` in both tasks); without one, all cases are dealt with `seed`. One parser process for each
-    worker. `rule` asks for object-level detection, `threshold` for Dice at it. Raises EvaluationError where a
-    folder, a label or the deal cannot be used.
+    worker. `detailed` asks for what counts slices, lesions and boxes, `rule` for object-level detection (a detail
+    too), `threshold` for Dice at it. Raises EvaluationError where a folder, a label or the deal cannot be used.
     """
     if task not in TASKS or workers < 1:
         raise ValueError(f"task is {task!r}, workers {workers}")
+    if rule and not detailed:
+        raise ValueError("a rule for objects, but no details")
     start = time.monotonic()
     folders = _Folders(task=task, predictions=predictions, labels=labels)
     cases = folders.cases()
@@ -75,7 +78,7 @@ def evaluate(
     voxels = sum(math.prod(case.shape) for case in cases)
     compiled = voxels > COMPILED_FROM_VOXELS
     ready = time.monotonic()
-    with _parsers(workers, compiled=compiled, detailed=task == PIXEL, rule=rule) as parsers:
+    with _parsers(workers, compiled=compiled, detailed=detailed and task == PIXEL, rule=rule) as parsers:
         start_s = time.monotonic() - ready
         found = _read_all(folders, cases, parsers, progress)
     official, validation, warning = (deal, None, None) if deal is not None else _dealt(task, found, seed)
@@ -117,7 +120,7 @@ def toy_threshold(predictions: Path, labels: Path, *, workers: int = 1, progress
 
     Raises EvaluationError, also where no voxel of them is anomalous.
     """
-    found = evaluate(PIXEL, predictions, labels, workers=workers, progress=progress)
+    found = evaluate(PIXEL, predictions, labels, workers=workers, detailed=False, progress=progress)
     readings = [case.reading for case in found.cases.values()]
     whole = Sketch.total(reading.sketch for reading in readings if isinstance(reading, PixelReading))
     if not whole.n_positive:

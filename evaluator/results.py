@@ -47,6 +47,17 @@ _SAMPLES_AT_BEST_DICE: Final[Mapping[str, Callable[[Sequence[float], Sequence[in
     "specificity": samples.specificity,
     "precision": samples.precision,
 }
+_DETAILED: Final = (  # None without details
+    "aupro_30",
+    "pl_30",
+    "pl_50",
+    "pl_package_30",
+    "pl_package_50",
+    "lesions",
+    "slices",
+    "volumes",
+    "objects",
+)
 _BY_SCAN: Final = ("ap", "auroc", "max_dice")
 
 
@@ -91,8 +102,8 @@ class Evaluation:
 
     def _of_pixels(self, readings: Mapping[str, Reading]) -> Numbers:
         sketches = {name: reading.sketch for name, reading in readings.items() if isinstance(reading, PixelReading)}
-        details = [reading.details for reading in readings.values() if isinstance(reading, PixelReading)]
-        kept = [one for one in details if one is not None]
+        found = [reading.details for reading in readings.values() if isinstance(reading, PixelReading)]
+        details = [one for one in found if one is not None]  # all or none
         whole = Sketch.total(sketches.values())
         batches = [Sketch.total(sketches[name] for name in batch) for batch in self.deal]
         bounds = Bounds.batched(batches)
@@ -105,9 +116,8 @@ class Evaluation:
             **{f"dataset_{name}": _or_none(metric(whole)) for name, metric in _OF_SKETCH.items()},
             "dataset_at_max_dice": {name: _or_none(metric(whole)) for name, metric in _AT_BEST_DICE.items()},
             "dice_at": self._dice_at(lambda threshold: voxels.dice_at(whole, threshold)),
-            **_of_details(whole, Details.total(kept)),
             "scan_level": _scan_level(list(sketches.values())),
-            "volumes": _volumes(list(sketches.values()), kept),
+            **(_of_details(whole, list(sketches.values()), details) if details else dict.fromkeys(_DETAILED)),
         }
 
     def _of_samples(self, readings: Mapping[str, Reading]) -> Numbers:
@@ -151,21 +161,23 @@ class Evaluation:
         return found
 
 
-def _of_details(whole: Sketch, details: Details) -> Numbers:
-    slices = details.slices
+def _of_details(whole: Sketch, sketches: Sequence[Sketch], details: Sequence[Details]) -> Numbers:
+    total = Details.total(details)
+    slices, boxes = total.slices, total.localised
     return {
-        "aupro_30": _or_none(regions.aupro(whole, details.regions, limit=0.3)),
-        "pl_30": _or_none(localised.pl(details.localised, 0.3)),
-        "pl_50": _or_none(localised.pl(details.localised, 0.5)),
-        "pl_package_30": _or_none(localised.pl_package(details.localised, 0.3)),
-        "pl_package_50": _or_none(localised.pl_package(details.localised, 0.5)),
-        "lesions": {"components": details.regions.n_components, "boxes": details.localised.boxes},
+        "aupro_30": _or_none(regions.aupro(whole, total.regions, limit=0.3)),
+        "pl_30": _or_none(localised.pl(boxes, 0.3)),
+        "pl_50": _or_none(localised.pl(boxes, 0.5)),
+        "pl_package_30": _or_none(localised.pl_package(boxes, 0.3)),
+        "pl_package_50": _or_none(localised.pl_package(boxes, 0.5)),
+        "lesions": {"components": total.regions.n_components, "boxes": boxes.boxes},
         "slices": {
             "n": slices.n_voxels,
             "anomalous": slices.n_positive,
             **{name: _or_none(metric(slices)) for name, metric in _OF_SKETCH.items()},
         },
-        "objects": None if details.objects is None else _objects(details.objects),
+        "volumes": _volumes(sketches, details),
+        "objects": None if total.objects is None else _objects(total.objects),
     }
 
 

@@ -61,6 +61,13 @@ def test_toy_cases_give_both_thresholds(folders: Path) -> None:
     assert found["objects"]["precision"] == 1.0
 
 
+def test_voxels_only_leaves_the_lesions_out(folders: Path) -> None:
+    done = run(folders, "--voxels-only")
+    assert done.exit_code == 0
+    assert "all voxels" in done.stdout
+    assert "AUPRO" not in done.stdout
+
+
 def test_sample_task_is_shown(folders: Path) -> None:
     for name, score, label in (("a", "0.9", "1"), ("b", "0.1", "0")):
         write(folders / "predictions" / f"{name}.nii.gz.txt", score.encode())

@@ -146,6 +146,16 @@ def test_numbers_are_the_same_with_any_number_of_workers(folders: tuple[Path, Pa
     assert numbers(3) == numbers(1)
 
 
+def test_without_details_what_voxels_give_stays_and_the_rest_is_null(folders: tuple[Path, Path]) -> None:
+    found, full = (evaluate("pixel", *folders, detailed=detailed).as_dict() for detailed in (False, True))
+    assert found.keys() == full.keys()
+    for key in ("ap", "batches", "dataset_fpr_at_95tpr", "scan_level"):
+        assert found[key] == full[key]
+    assert {key for key in found if found[key] is None and full[key] is not None} == {
+        "aupro_30", "pl_30", "pl_50", "pl_package_30", "pl_package_50", "lesions", "slices", "volumes",
+    }  # fmt: skip
+
+
 def test_every_case_is_reported_as_it_is_read(folders: tuple[Path, Path]) -> None:
     seen: list[tuple[int, int]] = []
     evaluate("pixel", *folders, progress=lambda done, total: seen.append((done, total)))
