@@ -67,14 +67,13 @@ class Localised:
             raise ValueError(f"there are {self.boxes} boxes in images of {self.bins.size} scores")
         if len(self.steps) != len(LIMITS):
             raise ValueError(f"there are steps for {len(self.steps)} limits, not for {len(LIMITS)}")
-        occurs = np.zeros(VALUES, dtype=bool)
-        occurs[self.bins] = True
         for steps in self.steps:
-            if not occurs[steps.bins].all() or np.any((steps.changes < -self.boxes) | (steps.changes > self.boxes)):
-                raise ValueError("a number of boxes changes at a score that no pixel has, or by too many")
-        most = np.full(VALUES + 1, self.boxes)
+            if np.any((steps.changes < -self.boxes) | (steps.changes > self.boxes)):
+                raise ValueError(f"a step changes the number of boxes found by more than all {self.boxes}")
+        places = np.concatenate([steps.bins for steps in self.steps])
+        most = np.full(places.size, self.boxes)
         for limit in LIMITS:
-            found = self.found(limit)  # no sum overflows before one leaves the range
+            found = self.found(limit, places)  # no sum overflows before one leaves the range
             if np.any((found < 0) | (found > most)):
                 raise ValueError(f"of {self.boxes} boxes, fewer than none or too many have an IoU above {limit}")
             most = found
@@ -91,12 +90,17 @@ class Localised:
             return cls.total(())
         counts = _counted(boxes, patterns)
         every = counts.sum(axis=(0, 1))
-        found = np.zeros((len(LIMITS), VALUES), dtype=np.int32)  # from the highest pattern down
-        for (outside, inside), farther, area in zip(counts, boxes.farther, boxes.areas, strict=True):
+        for box, farther in enumerate(boxes.farther):
             if farther.n_voxels:
-                np.add(inside, np.bincount(patterns[farther.indices()], minlength=VALUES), out=inside)
-            union = np.cumsum(outside[::-1]) + area
-            found += np.cumsum(inside[::-1]) / union > _LIMITS
+                counts[box, 1] += np.bincount(patterns[farther.indices()], minlength=VALUES)
+        downwards = counts[:, :, ::-1]
+        np.cumsum(downwards, axis=2, out=downwards)
+        downwards[:, 0] += boxes.areas[:, np.newaxis]  # now the union
+        iou = np.empty(VALUES)
+        found = np.zeros((len(LIMITS), VALUES), dtype=np.int32)
+        for union, inside in downwards:
+            np.divide(inside, union, out=iou)
+            found += iou > _LIMITS
         changes = found.astype(np.int64)
         changes[:, 1:] -= found[:, :-1]
         return cls._dense(len(boxes), every, changes[:, ::-1])
@@ -125,18 +129,24 @@ class Localised:
             steps=tuple(Steps.of(row) for row in changes),
         )
 
-    def found(self, limit: float) -> NDArray[np.int64]:
-        """Count the boxes whose IoU is above a limit, one of LIMITS, for every threshold.
+    def found(self, limit: float, patterns: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Count the boxes whose IoU with the pixels of a pattern and higher is above a limit, one of LIMITS.
 
-        Gives int64[VALUES + 1]: entry p is for the pixels of pattern p and higher; the last is for none. Raises
-        ValueError where the limit was not kept.
+        `patterns` int[k] in any order, VALUES for no pixel; gives int64[k]. Raises ValueError where the limit was not
+        kept.
         """
+        steps = self._steps(limit)
+        found = np.append(np.cumsum(steps.changes[::-1])[::-1], 0)
+        return found[np.searchsorted(steps.bins, patterns)]
+
+    def most_found(self, limit: float) -> int:
+        """Count the boxes that are found at the best threshold for a limit, one of LIMITS; raises ValueError else."""
+        return int(self.found(limit, self._steps(limit).bins).max(initial=0))
+
+    def _steps(self, limit: float) -> Steps:
         if limit not in LIMITS:
             raise ValueError(f"boxes were counted for an IoU above {LIMITS}, not {limit}")
-        steps = self.steps[LIMITS.index(limit)]
-        changes = np.zeros(VALUES + 1, dtype=np.int64)
-        changes[steps.bins] = steps.changes
-        return np.cumsum(changes[::-1])[::-1]
+        return self.steps[LIMITS.index(limit)]
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Give every array by its name, to be stored."""

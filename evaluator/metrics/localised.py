@@ -23,8 +23,8 @@ def pl(localised: Localised, limit: float = 0.3) -> float:
     >>> pl(Localised.total([]))
     nan
     """
-    found = localised.found(limit)
-    return int(found.max()) / localised.boxes if localised.boxes else float("nan")
+    found = localised.most_found(limit)
+    return found / localised.boxes if localised.boxes else float("nan")
 
 
 def pl_package(localised: Localised, limit: float = 0.3) -> float:
@@ -37,16 +37,16 @@ def pl_package(localised: Localised, limit: float = 0.3) -> float:
     >>> pl_package(Localised.total([]))
     nan
     """
-    found = localised.found(limit)
-    if not localised.boxes:
-        return float("nan")
     thresholds = _percentiles(localised, np.linspace(0, 100, _THRESHOLDS + 2)[1:-1])
     above = np.searchsorted(_SCORES, thresholds, side="right")  # the first pattern above each
-    return int(found[above].max()) / localised.boxes
+    found = localised.found(limit, above)
+    return int(found.max()) / localised.boxes if localised.boxes else float("nan")
 
 
 def _percentiles(localised: Localised, percent: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give `np.percentile(scores, percent)` of all pixels as doubles, in its expressions: equal to the last bit."""
+    if not localised.counts.size:
+        return np.full(percent.shape, np.nan)
     ranks = np.cumsum(localised.counts.astype(np.int64))
     last = int(ranks[-1]) - 1
     place = last * (percent / 100)
