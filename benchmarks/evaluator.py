@@ -102,6 +102,17 @@ class Row:
         """Ours against the floor."""
         return self.seconds(workers) / median(self.floor_s[workers])
 
+    def line(self) -> str:
+        """Write it for the table of times."""
+        detailed_s = median(took.seconds for took in self.detailed)
+        same = len({took.ap for took in (*self.plain, *self.every)}) == 1
+        return (
+            f"{self.kind:<14}{self.plain_s:>7.2f} {self.seconds(1):>8.3f} {self.ratio(1):>6.1f} "
+            f"{self.seconds(2):>11.3f} {self.ratio(2):>6.1f} {detailed_s:>10.3f} {self.plain_s / detailed_s:>6.1f} "
+            f"{median(self.floor_s[1]):>8.3f} {self.over_floor(1):>11.2f} {self.over_floor(2):>4.2f}  "
+            f"{'yes' if same else 'NO'}"
+        )
+
     @property
     def peak_bytes(self) -> int:
         """The highest of any run of ours."""
@@ -173,21 +184,16 @@ class Bench:
 
     def batches(self, count: int) -> None:
         """Put plain and ours side by side on `count` volumes of each kind."""
-        rows = [self._row(kind, count) for kind in volumes.KINDS]
         print(f"\n{count} × {self.of_side(SIDE)}³, {ROUNDS[count]} rounds")
         print(
             "seconds         plain     ours  ratio   2 workers  ratio   detailed  ratio"
             "    floor  ours/floor  2 w  same AP"
         )
-        for row in rows:
-            detailed_s = median(took.seconds for took in row.detailed)
-            same = len({took.ap for took in (*row.plain, *row.every)}) == 1
-            print(
-                f"{row.kind:<14}{row.plain_s:>7.2f} {row.seconds(1):>8.3f} {row.ratio(1):>6.1f} "
-                f"{row.seconds(2):>11.3f} {row.ratio(2):>6.1f} {detailed_s:>10.3f} {row.plain_s / detailed_s:>6.1f} "
-                f"{median(row.floor_s[1]):>8.3f} {row.over_floor(1):>11.2f} {row.over_floor(2):>4.2f}  "
-                f"{'yes' if same else 'NO'}"
-            )
+        rows = []
+        for kind in volumes.KINDS:
+            row = self._row(kind, count)
+            rows.append(row)
+            print(row.line(), flush=True)
         self._print_memory(rows)
         if count == max(ROUNDS):
             self._judge(rows)
@@ -409,7 +415,7 @@ def _inflated(path: Path) -> int:
     buffer = bytearray(BUFFER_BYTES)
     words = np.frombuffer(buffer, dtype=np.uint64)
     found = 0
-    with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]  isal ships types for some of it
+    with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]  # ships types for some of it
         while count := stream.readinto(buffer):
             found += int(words[: count // words.itemsize].max(initial=0))
     return found
