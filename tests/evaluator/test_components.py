@@ -62,7 +62,7 @@ def test_components_of_a_random_volume(density: float, slab_voxels: int) -> None
 def test_components_of_any_small_volume(
     shape: tuple[int, int, int], seed: int, density: float, slab_voxels: int
 ) -> None:
-    # cc3d 4.1.1 told that its input is binary fails on some of these: 1 voxel wide, with a gap
+    # cc3d 4.1.1 fails on some of these where it is given bools: 1 voxel wide, with a gap
     mask = np.random.default_rng(seed).random(shape) < density
     assert_is_scipys(labelled(mask, slab_voxels=slab_voxels), mask)
 
