@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,11 @@ HOMES = {
     "starlette": {"server/web/"},
     "jinja2": {"server/web/"},
     "torch": {"reference_submissions/", "toy_cases/"},
+    "numba": {"evaluator/compiled.py"},
+    "isal": {"evaluator/inflate.py"},
+    "cc3d": {"evaluator/components.py"},
+    "cv2": {"evaluator/boxes.py"},
+    "shapely": {"evaluator/boxes.py"},
 }
 
 
@@ -87,6 +94,22 @@ def test_each_technology_has_one_home(technology: str) -> None:
         and not any(path.startswith(home) for home in HOMES[technology])
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("module", "loaded"),
+    [
+        ("evaluator", set()),
+        ("evaluator.evaluation", {"numpy", "nibabel"}),
+        ("evaluator.metrics", {"numpy"}),
+        ("evaluator.parser.child", {"numpy", "nibabel"}),
+    ],
+)
+def test_the_evaluator_loads_no_more_than_it_needs(module: str, loaded: set[str]) -> None:
+    heavy = {"numpy", "nibabel", "scipy", "numba", "cc3d", "cv2", "shapely", "sklearn", "torch"}
+    program = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(found.stdout.split()) <= loaded
 
 
 def test_the_environment_is_read_in_settings_alone() -> None:
