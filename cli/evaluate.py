@@ -134,8 +134,8 @@ def headline(numbers: Numbers) -> list[str]:
     ]
     if numbers.get("validation"):
         lines.append(f"  by a second deal       {numbers['validation']['ap']:.6f}")
-    if numbers.get("ap_bounds"):
-        low, high = numbers["ap_bounds"]
+    low, high = numbers.get("ap_bounds") or (None, None)
+    if low != high:
         lines.append(f"  in full precision      {number(low)} to {number(high)}")
     return [*lines, f"distinct scores          {numbers['distinct']}", ""]
 
