@@ -167,7 +167,7 @@ def row(numbers: Numbers, n: int, names: Sequence[str]) -> list[str]:
 
 def details(numbers: Numbers) -> list[str]:
     """Give what counts lesions and objects, and what was asked for at a threshold."""
-    lines = [""]
+    lines = []
     if numbers.get("lesions"):
         found = numbers["lesions"]
         boxes = counted(found["boxes"], "box of a slice", "boxes of slices")
@@ -185,7 +185,7 @@ def details(numbers: Numbers) -> list[str]:
             f"objects                  precision {number(found['precision'])}, recall {number(found['recall'])}, "
             f"F1 {number(found['f1'])}"
         )
-    return lines
+    return ["", *lines] if lines else []
 
 
 def complaints(numbers: Numbers) -> list[str]:
