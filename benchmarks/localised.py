@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from proportion_localised import PL
 
-from evaluator.boxes import Boxes
-from evaluator.localised import LIMITS, Localised
+from evaluator.boxes import boxes_of
+from evaluator.localised import LIMITS, Boxes, Localised
 from evaluator.metrics.localised import pl, pl_package
 
 ROUNDS = 5
@@ -85,12 +85,12 @@ def timed(way: Callable[[], float]) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     images = draw()
-    boxes = [Boxes.of(mask) for mask in images.masks]
+    boxes = [boxes_of(mask) for mask in images.masks]
     ways: dict[str, Callable[[], float]] = {
         "package": lambda: by_package(images, upright_only=False),
         "upright only": lambda: by_package(images, upright_only=True),
         "boxes at hand": lambda: by_counting(images, boxes),
-        "boxes found": lambda: by_counting(images, [Boxes.of(mask) for mask in images.masks]),
+        "boxes found": lambda: by_counting(images, [boxes_of(mask) for mask in images.masks]),
     }
     rounds = [{name: timed(way) for name, way in ways.items()} for _ in range(ROUNDS)]
     seconds = {name: median(one[name][0] for one in rounds) for name in ways}

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from evaluator.localised import Boxes
 from evaluator.runs import Runs
 
 OVERLAP: Final = 1 / 3  # of the smaller box: boxes that share more are merged
@@ -25,51 +26,31 @@ _BLOCK: Final = 1 << 14  # pixels whose nearest centre is looked for at a time
 cv2.setNumThreads(0)  # images are small, and the caller's workers share the cores
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Boxes:
-    """The boxes of one image (H, W), and whose pixels are whose; flat indices are in Fortran order.
+def boxes_of(mask: NDArray[np.bool_]) -> Boxes:
+    """Box the lesions of `mask` bool[H, W]: its connected components, diagonal neighbours included.
 
-    A pixel counts for the box whose centre is nearest, and for every box that it is inside. `cells`: runs that
-    cover the image; `part` int64[r], one entry a run: 2 · i where the nearest is box i and the run is outside
-    it, 2 · i + 1 where inside it. `farther`: for each box, the pixels inside it that are nearer to another.
-    `areas` int64[n]: the image's pixels inside each box. `n_pixels` is H · W.
+    A lesion's box is the rectangle of least area round it, turned freely, its sides at least an eighth of
+    the image's: of √(H · W), whatever the box's angle. Boxes that overlap are merged, in two rounds
+    (Taylor, section 3.4 and appendix C). Raises ValueError where the mask is not an image.
     """
-
-    cells: Runs
-    part: NDArray[np.int64]
-    farther: tuple[Runs, ...]
-    areas: NDArray[np.int64]
-    n_pixels: int
-
-    def __len__(self) -> int:
-        return len(self.farther)
-
-    @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> Self:
-        """Box the lesions of `mask` bool[H, W]: its connected components, diagonal neighbours included.
-
-        A lesion's box is the rectangle of least area round it, turned freely, its sides at least an eighth of
-        the image's: of √(H · W), whatever the box's angle. Boxes that overlap are merged, in two rounds
-        (Taylor, section 3.4 and appendix C). Raises ValueError where the mask is not an image.
-        """
-        if mask.ndim != 2 or not mask.size:  # noqa: PLR2004  an image
-            raise ValueError(f"a mask {mask.shape} is not an image")
-        boxes = _boxed(_Lesions.of(mask)) if mask.any() else []
-        inside = _drawn(boxes, mask.shape)
-        part = 2 * _nearest(boxes, mask.shape).ravel()
-        farther = []
-        for index, pixels in enumerate(inside):
-            is_nearest = part[pixels] == 2 * index
-            part[pixels[is_nearest]] += 1
-            farther.append(_runs(pixels[~is_nearest], mask.shape[0]))
-        cells = _cells(part, mask.shape[0])
-        return cls(
-            cells=cells,
-            part=part[cells.starts].astype(np.int64),
-            farther=tuple(farther),
-            areas=np.array([pixels.size for pixels in inside], dtype=np.int64),
-            n_pixels=mask.size,
-        )
+    if mask.ndim != 2 or not mask.size:  # noqa: PLR2004  an image
+        raise ValueError(f"a mask {mask.shape} is not an image")
+    boxes = _boxed(_Lesions.of(mask)) if mask.any() else []
+    inside = _drawn(boxes, mask.shape)
+    part = 2 * _nearest(boxes, mask.shape).ravel()
+    farther = []
+    for index, pixels in enumerate(inside):
+        is_nearest = part[pixels] == 2 * index
+        part[pixels[is_nearest]] += 1
+        farther.append(_runs(pixels[~is_nearest], mask.shape[0]))
+    cells = _cells(part, mask.shape[0])
+    return Boxes(
+        cells=cells,
+        part=part[cells.starts].astype(np.int64),
+        farther=tuple(farther),
+        areas=np.array([pixels.size for pixels in inside], dtype=np.int64),
+        n_pixels=mask.size,
+    )
 
 
 class _Box(NamedTuple):

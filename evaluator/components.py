@@ -12,25 +12,12 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.runs import Runs
+from evaluator.runs import Components, Runs
 
 SLAB_VOXELS: Final = 1 << 22  # 4 MiB painted, and 16 MiB of labels; two planes in any case
 _FULL: Final = 26
 
 Flat = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Components:
-    """The connected components of some runs.
-
-    `of_run` int64[r], the component of each run, numbered 0..c-1 in the order of their first voxels; `sizes`
-    int64[c], voxels of each.
-    """
-
-    runs: Runs
-    of_run: Flat
-    sizes: Flat
 
 
 def label(runs: Runs, shape: tuple[int, ...], *, slab_voxels: int = SLAB_VOXELS) -> Components:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator import components
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
 from evaluator.details import Details
 from evaluator.formats import Patterns
 from evaluator.kernels import Loops, clamped
@@ -51,7 +51,7 @@ class Gathering:
         mask = np.zeros(self._plane, dtype=bool)
         mask[lesions] = True
         image = mask.reshape(self._truth.shape[:2], order="F")
-        self._localised.append(Localised.of(Boxes.of(image), plane))
+        self._localised.append(Localised.of(boxes_of(image), plane))
 
     def _keep_found(self, start: int, patterns: Patterns, rule: ObjectRule) -> None:
         """Keep where the score reaches the rule's threshold."""

@@ -13,13 +13,33 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.boxes import Boxes
 from evaluator.kernels import ONE
+from evaluator.runs import Runs
 from evaluator.sketch import MOST_VOXELS, VALUES
 
 LIMITS: Final = (0.3, 0.5)  # a box is found where its IoU is above this
 _LIMITS: Final = np.array(LIMITS)[:, np.newaxis]
 _CHUNK: Final = 1 << 20  # pixels counted at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Boxes:
+    """The boxes of one image (H, W), and whose pixels are whose; flat indices are in Fortran order.
+
+    A pixel counts for the box whose centre is nearest, and for every box that it is inside. `cells`: runs that
+    cover the image; `part` int64[r], one entry a run: 2 · i where the nearest is box i and the run is outside
+    it, 2 · i + 1 where inside it. `farther`: for each box, the pixels inside it that are nearer to another.
+    `areas` int64[n]: the image's pixels inside each box. `n_pixels` is H · W.
+    """
+
+    cells: Runs
+    part: NDArray[np.int64]
+    farther: tuple[Runs, ...]
+    areas: NDArray[np.int64]
+    n_pixels: int
+
+    def __len__(self) -> int:
+        return len(self.farther)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

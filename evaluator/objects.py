@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.components import Components
+from evaluator.runs import Components
 
 
 @dataclass(frozen=True, kw_only=True)

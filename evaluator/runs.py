@@ -65,3 +65,16 @@ class Runs:
         """Give the flat index of every voxel, int64[n_voxels], ascending."""
         before = np.cumsum(self.lengths) - self.lengths
         return np.repeat(self.starts - before, self.lengths) + np.arange(self.n_voxels)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The connected components of some runs.
+
+    `of_run` int64[r], the component of each run, numbered 0..c-1 in the order of their first voxels; `sizes`
+    int64[c], voxels of each.
+    """
+
+    runs: Runs
+    of_run: NDArray[np.int64]
+    sizes: NDArray[np.int64]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from proportion_localised import PL_calculation
 from scipy import ndimage
 
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
+from evaluator.localised import Boxes
 from tests.evaluator.lesions import SIDE, Mask, ellipses, specks
 
 
@@ -32,7 +33,7 @@ def flat(image: NDArray[np.number]) -> Mask:
 
 def assert_is_the_packages(mask: Mask) -> Boxes:
     """Same boxes in the same order, of the same pixels."""
-    boxes = Boxes.of(mask)
+    boxes = boxes_of(mask)
     _, _, _, ([regions], [boxed], _) = PL_calculation(np.zeros((1, SIDE, SIDE)), mask[np.newaxis], n_thresholds=1)
     assert len(boxes) == len(boxed)
     for box in range(len(boxes)):
@@ -53,7 +54,7 @@ def test_boxes_of_many_lesions(seed: int) -> None:
 
 def test_many_lesions_are_merged_and_many_are_not() -> None:
     images = [ellipses(seed) for seed in range(32)]
-    left = [(n_lesions(mask), len(Boxes.of(mask))) for mask in images]
+    left = [(n_lesions(mask), len(boxes_of(mask))) for mask in images]
     assert sum(boxes < lesions for lesions, boxes in left) >= 8
     assert sum(boxes > 2 for _, boxes in left) >= 16
 
@@ -101,7 +102,7 @@ def test_lesion_in_the_hole_of_another_is_merged_with_it() -> None:
 
 
 def test_small_boxes_are_widened_to_an_eighth_of_the_image() -> None:
-    boxes = Boxes.of(specks((100, 50)))
+    boxes = boxes_of(specks((100, 50)))
     row, column = np.unravel_index(np.flatnonzero(inside(boxes, 0)), (SIDE, SIDE), order="F")
     assert (row.min(), row.max(), column.min(), column.max()) == (84, 116, 34, 66)  # 32 wide, both edges drawn
     assert boxes.areas.tolist() == [33 * 33]
@@ -136,25 +137,25 @@ def test_merged_boxes_are_merged_once_more(monkeypatch: pytest.MonkeyPatch) -> N
     mask = specks((104, 83), (119, 92), (103, 105))  # the first two's box reaches the third's, theirs do not
     assert len(assert_is_the_packages(mask)) == 1
     monkeypatch.setattr("evaluator.boxes._ROUNDS", 1)
-    assert len(Boxes.of(mask)) == 2
+    assert len(boxes_of(mask)) == 2
 
 
 def test_equally_distant_boxes_lose_no_pair() -> None:
     # Here the package's result depends on how the processor sorts ties.
     grid = [(40 + 21 * i, 40 + 21 * j) for i in range(4) for j in range(4)]
-    assert len(Boxes.of(specks(*grid))) == 1
+    assert len(boxes_of(specks(*grid))) == 1
 
 
 def test_overlaps_are_measured_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = Boxes.of(ellipses(7))
+    at_once = boxes_of(ellipses(7))
     monkeypatch.setattr("evaluator.boxes._PAIRS", 2)
-    in_parts = Boxes.of(ellipses(7))
+    in_parts = boxes_of(ellipses(7))
     np.testing.assert_array_equal(in_parts.cells.starts, at_once.cells.starts)
     np.testing.assert_array_equal(in_parts.part, at_once.part)
 
 
 def test_no_lesion_has_no_box() -> None:
-    boxes = Boxes.of(np.zeros((9, 7), dtype=bool))
+    boxes = boxes_of(np.zeros((9, 7), dtype=bool))
     assert len(boxes) == 0
     assert boxes.n_pixels == 63
 
@@ -162,23 +163,23 @@ def test_no_lesion_has_no_box() -> None:
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 1), (0, 4)])
 def test_what_is_not_an_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="not an image"):
-        Boxes.of(np.zeros(shape, dtype=bool))
+        boxes_of(np.zeros(shape, dtype=bool))
 
 
 def test_storage_order_does_not_matter() -> None:
     mask = ellipses(3)
-    np.testing.assert_array_equal(Boxes.of(np.asfortranarray(mask)).part, Boxes.of(mask).part)
+    np.testing.assert_array_equal(boxes_of(np.asfortranarray(mask)).part, boxes_of(mask).part)
 
 
 def test_least_side_is_of_the_root_of_the_area() -> None:
-    wide = Boxes.of(specks((64, 256), shape=(128, 512)))  # √(128 · 512) / 8 = 32
-    high = Boxes.of(specks((256, 64), shape=(512, 128)))
+    wide = boxes_of(specks((64, 256), shape=(128, 512)))  # √(128 · 512) / 8 = 32
+    high = boxes_of(specks((256, 64), shape=(512, 128)))
     assert wide.areas.tolist() == high.areas.tolist() == [33 * 33]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 2), (7, 7)])
 def test_least_images_are_boxed(shape: tuple[int, int]) -> None:
-    boxes = Boxes.of(specks((0, 0), shape=shape))
+    boxes = boxes_of(specks((0, 0), shape=shape))
     assert inside(boxes, 0)[0]
 
 
@@ -187,7 +188,7 @@ def test_least_images_are_boxed(shape: tuple[int, int]) -> None:
 def test_every_pixel_has_one_nearest_box(shape: tuple[int, int], density: float, seed: int) -> None:
     mask = np.random.default_rng(seed).random(shape) < density
     mask[-1, -1] = True
-    boxes = Boxes.of(mask)
+    boxes = boxes_of(mask)
     assert 1 <= len(boxes) <= n_lesions(mask)
     assert boxes.cells.indices().tolist() == list(range(mask.size))
     assert set(boxes.part // 2) <= set(range(len(boxes)))

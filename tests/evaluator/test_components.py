@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from evaluator.components import SLAB_VOXELS, Components, label
-from evaluator.runs import Runs
+from evaluator.components import SLAB_VOXELS, label
+from evaluator.runs import Components, Runs
 
 Mask = NDArray[np.bool_]
 

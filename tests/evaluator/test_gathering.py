@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from evaluator import kernels
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
 from evaluator.counting import read_pixel, without_prediction
 from evaluator.details import Details
 from evaluator.formats import SLAB_VOXELS
@@ -68,7 +68,7 @@ def test_details_are_those_of_the_arrays(shape: tuple[int, ...], loops: Loops) -
         name: array.tolist() for name, array in regions.arrays().items()
     }
     images = [
-        Localised.of(Boxes.of(one), half.ravel(order="F").view(np.uint16))
+        Localised.of(boxes_of(one), half.ravel(order="F").view(np.uint16))
         for one, half in zip(planes(mask), planes(halves), strict=True)
         if one.any()
     ]

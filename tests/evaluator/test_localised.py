@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from proportion_localised import PL_calculation
 
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
 from evaluator.localised import LIMITS, Localised
 from evaluator.sketch import VALUES
 from tests.evaluator.lesions import Mask, ellipses, heat_map, patterns, specks, stacked
@@ -20,7 +20,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 def image(seed: int) -> Localised:
     mask = ellipses(seed)
-    return Localised.of(Boxes.of(mask), patterns(heat_map(mask, seed)))
+    return Localised.of(boxes_of(mask), patterns(heat_map(mask, seed)))
 
 
 def assert_same(one: Localised, other: Localised) -> None:
@@ -57,7 +57,7 @@ def test_boxes_found_at_the_packages_thresholds_are_those_of_its_table() -> None
 @given(st.integers(0, 2**32))
 def test_boxes_found_are_those_of_a_count_for_every_pattern(seed: int) -> None:
     mask, scores = small_image(seed)
-    boxes = Boxes.of(mask)
+    boxes = boxes_of(mask)
     localised = Localised.of(boxes, scores)
     found = {limit: [0] for limit in LIMITS}
     for pattern in (*np.unique(scores).tolist(), 0x1000, 0x3802, VALUES):
@@ -74,7 +74,7 @@ def test_boxes_found_are_those_of_a_count_for_every_pattern(seed: int) -> None:
 
 
 def test_a_limit_must_be_exceeded() -> None:
-    boxes = Boxes.of(specks((128, 128)))  # 1089 pixels; 1089 / 2 is no integer, 3 / 10 neither
+    boxes = boxes_of(specks((128, 128)))  # 1089 pixels; 1089 / 2 is no integer, 3 / 10 neither
     box = np.flatnonzero(inside(boxes, 0))
     outside = np.flatnonzero(~inside(boxes, 0))
     scores = np.zeros(boxes.n_pixels, dtype=np.uint16)
@@ -91,28 +91,28 @@ def test_nothing_predicted_finds_nothing() -> None:
 
 def test_all_pixels_of_an_image_are_counted_once() -> None:
     mask, scores = small_image(0)
-    localised = Localised.of(Boxes.of(mask), scores)
+    localised = Localised.of(boxes_of(mask), scores)
     bins, counts = np.unique(scores, return_counts=True)
     assert (localised.bins.tolist(), localised.counts.tolist()) == (bins.tolist(), counts.tolist())
 
 
 def test_pixels_are_counted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, scores = small_image(4)
-    at_once = Localised.of(Boxes.of(mask), scores)
+    at_once = Localised.of(boxes_of(mask), scores)
     for chunk in (1, 7, 50):
         monkeypatch.setattr("evaluator.localised._CHUNK", chunk)
-        assert_same(Localised.of(Boxes.of(mask), scores), at_once)
+        assert_same(Localised.of(boxes_of(mask), scores), at_once)
 
 
 def test_image_without_a_lesion_does_not_enter() -> None:
-    nothing = Localised.of(Boxes.of(np.zeros((4, 5), dtype=bool)), np.full(20, 0x3C00, dtype=np.uint16))
+    nothing = Localised.of(boxes_of(np.zeros((4, 5), dtype=bool)), np.full(20, 0x3C00, dtype=np.uint16))
     assert_same(nothing, Localised.total([]))
     assert_same(Localised.total([image(0), nothing]), image(0))
 
 
 def test_patterns_of_another_image_are_refused() -> None:
     with pytest.raises(ValueError, match="20 pixels"):
-        Localised.of(Boxes.of(np.ones((4, 5), dtype=bool)), np.zeros(21, dtype=np.uint16))
+        Localised.of(boxes_of(np.ones((4, 5), dtype=bool)), np.zeros(21, dtype=np.uint16))
 
 
 def test_limit_that_was_not_kept_is_refused() -> None:
@@ -123,15 +123,15 @@ def test_limit_that_was_not_kept_is_refused() -> None:
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.permutations(range(6)), st.integers(0, 6), st.integers(0, 6))
 def test_merging_in_any_order_and_grouping_gives_the_same(order: list[int], first: int, second: int) -> None:
-    images = [Localised.of(Boxes.of(mask), scores) for mask, scores in map(small_image, order)]
+    images = [Localised.of(boxes_of(mask), scores) for mask, scores in map(small_image, order)]
     low, high = sorted((first, second))
     groups = [Localised.total(images[:low]), Localised.total(images[low:high]), Localised.total(images[high:])]
-    at_once = Localised.total(Localised.of(Boxes.of(mask), scores) for mask, scores in map(small_image, range(6)))
+    at_once = Localised.total(Localised.of(boxes_of(mask), scores) for mask, scores in map(small_image, range(6)))
     assert_same(Localised.total(groups), at_once)
 
 
 def test_steps_that_cancel_are_left_out() -> None:
-    lower = Localised.of(Boxes.of(np.ones((1, 2), dtype=bool)), np.array([5, 5], dtype=np.uint16))
+    lower = Localised.of(boxes_of(np.ones((1, 2), dtype=bool)), np.array([5, 5], dtype=np.uint16))
     assert lower.steps[0].changes.tolist() == [1]
     both = Localised.total([image(0), lower])
     assert all(np.all(steps.changes != 0) for steps in both.steps)

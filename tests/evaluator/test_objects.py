@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.components import Components, label
+from evaluator.components import label
 from evaluator.objects import Detections, ObjectRule, match
-from evaluator.runs import Runs
+from evaluator.runs import Components, Runs
 
 RULE = ObjectRule(threshold=0.5)
 

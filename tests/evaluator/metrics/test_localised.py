@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from proportion_localised import PL
 
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
 from evaluator.localised import LIMITS, Localised
 from evaluator.metrics.localised import _SCORES, _percentiles, pl, pl_package
 from tests.evaluator.lesions import SIDE, Mask, ellipses, heat_map, patterns, specks, stacked
@@ -25,7 +25,7 @@ either = pytest.mark.parametrize("metric", [pl, pl_package])
 def localised(masks: Sequence[Mask], maps: Sequence[Map]) -> Localised:
     """What a pass over images keeps."""
     return Localised.total(
-        Localised.of(Boxes.of(mask), patterns(scores)) for mask, scores in zip(masks, maps, strict=True)
+        Localised.of(boxes_of(mask), patterns(scores)) for mask, scores in zip(masks, maps, strict=True)
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluator.boxes import Boxes
+from evaluator.boxes import boxes_of
 from evaluator.localised import Localised
 from evaluator.metrics import METRICS, Metric, Of, localised, objects, regions, samples, voxels
 from evaluator.objects import Detections
@@ -61,7 +61,7 @@ def an_image(scores: Sequence[float], labels: Sequence[int]) -> Localised:
     """Each voxel is a row of sixteen pixels."""
     mask = np.repeat(np.array(labels, dtype=bool)[:, None], 16, axis=1)
     image = np.repeat(in_half(scores)[:, None], 16, axis=1)
-    return Localised.of(Boxes.of(mask), image.ravel(order="F"))
+    return Localised.of(boxes_of(mask), image.ravel(order="F"))
 
 
 def detections(scores: Sequence[float], labels: Sequence[int]) -> Detections:
