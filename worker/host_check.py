@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
-from evaluator.parser import Parser, ParserError
+from evaluator.parser.parent import Parser, ParserError
 from server.protocol import ContainerUser, Limits, Task
 from worker import page_cache
 from worker.holdings import Held

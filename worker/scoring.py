@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from evaluator import report
-from evaluator.parser import Parser
+from evaluator.parser.parent import Parser
 from evaluator.readings import Status
 from evaluator.report import Reading, ToyCase
 from evaluator.wording import Report

@@ -1,5 +1,1 @@
 """The parser process: opens what came out of a container, where a mistake in a decoder costs nothing."""
-
-from evaluator.parser.parent import Parser, ParserError
-
-__all__ = ["Parser", "ParserError"]

@@ -14,7 +14,7 @@ import pytest
 
 from evaluator import notes
 from evaluator.objects import ObjectRule
-from evaluator.parser import Parser, ParserError
+from evaluator.parser.parent import Parser, ParserError
 from evaluator.readings import PixelReading, Status
 from evaluator.sketch import Sketch
 from tests.evaluator.files import SHAPE, header, packed, volume, voxels, write
@@ -210,7 +210,7 @@ def test_child_ends_with_the_parser(place: Path, label: Path) -> None:
 def test_child_ends_when_its_parent_is_killed() -> None:
     script = """
 import sys
-from evaluator.parser import Parser
+from evaluator.parser.parent import Parser
 with Parser() as parser:
     print(parser.pid, flush=True)
     sys.stdin.read()
