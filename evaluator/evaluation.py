@@ -24,7 +24,7 @@ from evaluator.deal import deal as draw
 from evaluator.formats import SUFFIX, Shape, UnreadableError, Volume, read_label
 from evaluator.metrics import voxels
 from evaluator.objects import ObjectRule
-from evaluator.parser import Parser, ParserError
+from evaluator.parser.parent import Parser, ParserError
 from evaluator.readings import PixelReading
 from evaluator.results import Evaluation, ReadCase
 from evaluator.sketch import Sketch
@@ -99,7 +99,7 @@ def evaluate(
 def read_deal(path: Path, dataset: str | None = None) -> Deal:
     """Read a list of lists of case file names or, with `dataset`, the official deal of a challenge's deal.json.
 
-    Raises EvaluationError.
+    Whether it fits the cases is for `evaluate` to say. Raises EvaluationError.
     """
     try:
         content = path.read_bytes()
@@ -264,9 +264,14 @@ def _one_batch(dealt: Deal) -> Deal:
 
 
 def _check_dealt(dealt: Deal, names: Sequence[str]) -> None:
-    without = sorted({name for batch in dealt for name in batch} - set(names))
-    if without:
-        raise EvaluationError(*(f"{name}: stands in the deal, but has no label" for name in without))
+    """Complain of a deal without a case in each batch, of cases dealt twice, and of those without a label."""
+    if not dealt or not all(dealt):
+        raise EvaluationError("the deal has a batch without a case" if dealt else "the deal has no batch")
+    dealt_times = Counter(name for batch in dealt for name in batch)
+    twice = [f"{name}: is dealt twice" for name, times in dealt_times.items() if times > 1]
+    without = [f"{name}: stands in the deal, but has no label" for name in set(dealt_times) - set(names)]
+    if twice or without:
+        raise EvaluationError(*sorted(twice), *sorted(without))
 
 
 def _dealt_for(path: Path, content: bytes, dataset: str | None) -> Any:
@@ -282,16 +287,10 @@ def _dealt_for(path: Path, content: bytes, dataset: str | None) -> Any:
 
 
 def _believed(path: Path, found: Any) -> Deal:
-    """Check that a deal is a list of lists of different names."""
+    """Take a list of lists of names."""
     if not isinstance(found, list) or not all(isinstance(batch, list) for batch in found):
         raise EvaluationError(f"{path}: is not a list of lists of case file names")
-    if not found or not all(found):
-        raise EvaluationError(f"{path}: {'deals no batch' if not found else 'has a batch without a case'}")
-    names = [name for batch in found for name in batch]
-    odd = [name for name in names if not isinstance(name, str)]
+    odd = [name for batch in found for name in batch if not isinstance(name, str)]
     if odd:
         raise EvaluationError(f"{path}: {str(odd[0])[:80]!r} is not a case's file name")
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise EvaluationError(*(f"{path}: deals {name} twice" for name in twice))
     return tuple(tuple(batch) for batch in found)

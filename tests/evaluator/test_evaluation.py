@@ -92,16 +92,27 @@ def test_prediction_that_cannot_be_used_counts_0_with_a_reason(folders: tuple[Pa
 
 
 def test_label_outside_the_deal_counts_in_the_data_set_only(folders: tuple[Path, Path]) -> None:
-    found = evaluate("pixel", *folders, deal=((case("whole"),),)).as_dict()
+    found = evaluate("pixel", *folders, deal=((case("whole"),),), detailed=False).as_dict()
     assert found["batches"] == [found["cases"][case("whole")]["ap"]]
     assert found["not_dealt"] == [case(name) for name in NAMES if name != "whole"]
     assert found["dataset_ap"] == pytest.approx(average_precision_score(*pooled(*NAMES)), abs=1e-12)
     assert set(found["cases"]) == {case(name) for name in NAMES}
 
 
-def test_name_in_the_deal_without_a_label_stops(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(EvaluationError, match=r"absent\.nii\.gz: stands in the deal, but has no label"):
-        evaluate("pixel", *folders, deal=((case("whole"), "absent.nii.gz"),))
+@pytest.mark.parametrize(
+    ("deal", "complaint"),
+    [
+        ((), "the deal has no batch"),
+        (((case("whole"),), ()), "the deal has a batch without a case"),
+        (((case("whole"),), (case("lost"), case("whole"))), r"whole\.nii\.gz: is dealt twice"),
+        (((case("whole"), "absent.nii.gz"),), r"absent\.nii\.gz: stands in the deal, but has no label"),
+    ],
+)
+def test_deal_that_does_not_fit_the_cases_stops(
+    folders: tuple[Path, Path], deal: tuple[tuple[str, ...], ...], complaint: str
+) -> None:
+    with pytest.raises(EvaluationError, match=complaint):
+        evaluate("pixel", *folders, deal=deal)
 
 
 def test_every_label_whose_header_cannot_be_read_is_named(folders: tuple[Path, Path]) -> None:
@@ -119,7 +130,7 @@ def test_label_that_is_cut_short_stops_with_its_name(folders: tuple[Path, Path])
     path = folders[1] / case("other")
     write(path, volume(np.random.default_rng(0).random(SHAPE))[:-100])
     with pytest.raises(EvaluationError, match=r"label other\.nii\.gz: cannot be read"):
-        evaluate("pixel", *folders)
+        evaluate("pixel", *folders, detailed=False)
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -143,7 +154,7 @@ def test_numbers_are_the_same_with_any_number_of_workers(folders: tuple[Path, Pa
             del one["seconds"]
         return found
 
-    assert numbers(3) == numbers(1)
+    assert numbers(2) == numbers(1)
 
 
 def test_without_details_what_voxels_give_stays_and_the_rest_is_null(folders: tuple[Path, Path]) -> None:
@@ -158,7 +169,7 @@ def test_without_details_what_voxels_give_stays_and_the_rest_is_null(folders: tu
 
 def test_every_case_is_reported_as_it_is_read(folders: tuple[Path, Path]) -> None:
     seen: list[tuple[int, int]] = []
-    evaluate("pixel", *folders, progress=lambda done, total: seen.append((done, total)))
+    evaluate("pixel", *folders, detailed=False, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(i + 1, len(NAMES)) for i in range(len(NAMES))]
 
 
@@ -175,18 +186,18 @@ def many(tmp_path: Path, count: int, anomalous: int) -> tuple[Path, Path]:
 
 def test_without_a_deal_cases_are_dealt_by_the_seed_and_validated_by_another_deal(tmp_path: Path) -> None:
     folders = many(tmp_path, count=41, anomalous=20)
-    found = evaluate("pixel", *folders).as_dict()
+    found = evaluate("pixel", *folders, detailed=False).as_dict()
     assert sorted(map(len, found["deal"])) == [13, 14, 14]
     assert sorted(name for batch in found["deal"] for name in batch) == sorted(found["cases"])
     assert found["validation"]["deal"] != found["deal"]
     assert len(found["validation"]["batches"]) == 3
     assert found["validation"]["ap"] == pytest.approx(sum(found["validation"]["batches"]) / 3)
-    again, other = (evaluate("pixel", *folders, seed=seed).as_dict()["deal"] for seed in (0, 1))
+    again, other = (evaluate("pixel", *folders, seed=seed, detailed=False).as_dict()["deal"] for seed in (0, 1))
     assert again == found["deal"] != other
 
 
 def test_deal_with_too_few_anomalous_cases_warns_and_its_empty_batches_count_0(tmp_path: Path) -> None:
-    found = evaluate("pixel", *many(tmp_path, count=21, anomalous=1)).as_dict()
+    found = evaluate("pixel", *many(tmp_path, count=21, anomalous=1), detailed=False).as_dict()
     assert found["batches"].count(0.0) == 1
     assert found["ap"] == max(found["batches"]) / 2
     (warning,) = found["warnings"]
@@ -278,14 +289,11 @@ def test_sample_labels_that_are_not_0_or_1_are_all_named(tmp_path: Path) -> None
         (b"{", "is not JSON"),
         (b'"a.nii.gz"', "is not a list of lists of case file names"),
         (b'["a.nii.gz"]', "is not a list of lists of case file names"),
-        (b"[]", "deals no batch"),
-        (b'[["a.nii.gz"], []]', "has a batch without a case"),
         (b'[["a.nii.gz", 7]]', "'7' is not a case's file name"),
-        (b'[["a.nii.gz"], ["b.nii.gz", "a.nii.gz"]]', r"deals a\.nii\.gz twice"),
         (b'{"datasets": []}', "is damaged"),
     ],
 )
-def test_deal_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_deal_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, complaint: str) -> None:
     with pytest.raises(EvaluationError, match=rf"deal\.json: .*{complaint}"):
         read_deal(write(tmp_path / "deal.json", content))
 
