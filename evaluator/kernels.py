@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ SIGN: Final = 0x8000
 TABLES: Final = 4  # neighbours are counted in different ones: equal ones need not wait for each other
 TABLE: Final = PATTERNS + 144  # no power of two apart: rows whose addresses end alike wait for each other too
 GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
+
+_LEAST_NORMAL: Final = 2.0**-14  # halves under it are multiples of 2^-24
+_LAST_PLACE_2_24: Final[dict[np.dtype[Any], Any]] = {  # numbers round which the last place is 2^-24: adding one rounds
+    np.dtype(np.float32): np.float32(0.75),
+    np.dtype(np.float64): np.float64(1.5 * (1 << 28)),
+}
 
 Values = NDArray[np.generic]
 Patterns = NDArray[np.uint16]
@@ -56,13 +62,30 @@ def half_patterns(values: Values) -> Patterns:
     go through the float type that holds them, as nibabel's `get_fdata(dtype=float16)` lets them.
     """
     between = np.promote_types(values.dtype, np.float16)
+    zero = values == 0
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        patterns = values.astype(between, copy=False).astype(np.float16).view(np.uint16)
+        patterns = _with_tiny_rounded(values.astype(between, copy=False), zero).astype(np.float16).view(np.uint16)
     infinite = (patterns & ~np.uint16(SIGN)) == INFINITY
     if infinite.any():
         patterns -= infinite & np.isfinite(values)
-    np.putmask(patterns, values == 0, SIGN)
+    np.putmask(patterns, zero, SIGN)
     return patterns
+
+
+def _with_tiny_rounded(values: Values, zero: NDArray[np.bool_]) -> Values:
+    """Bring what is under 2^-14 to the multiples of 2^-24 that halves have there.
+
+    numpy gives the same, but takes some 250 ns over each number that it has to round there.
+    """
+    if values.dtype not in _LAST_PLACE_2_24:
+        return values
+    tiny = (np.abs(values) < _LEAST_NORMAL) & ~zero
+    if not tiny.any():
+        return values
+    found, shift = values[tiny], _LAST_PLACE_2_24[values.dtype]
+    result = values.copy()
+    result[tiny] = np.copysign((found + shift) - shift, found)
+    return result
 
 
 def clamped(patterns: Patterns) -> Patterns:
