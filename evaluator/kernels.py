@@ -95,8 +95,7 @@ def clamped(patterns: Patterns) -> Patterns:
     >>> clamped(half_patterns(scores)).view(np.float16).tolist()
     [0.0, 0.25, 1.0, 1.0, 0.0]
     """
-    found = np.minimum(patterns, np.uint16(ONE))
-    np.putmask(found, patterns > INFINITY, 0)
+    found: Patterns = np.minimum(patterns, np.uint16(ONE)) * (patterns <= INFINITY)
     return found
 
 
