@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -45,8 +46,22 @@ ENDIANS: Final[list[Endian]] = ["<", ">"]
 MOST_BYTES: Final = 48 << 20  # the way to a volume is 16 MiB long at most, and stands there twice for a moment
 FEWEST_CALLS: Final = 20_000  # of any function, before the file's size counts: what reads without end makes more
 CALLS_PER_BYTE: Final = 4
+MOST_WRITTEN: Final = 10_000  # characters
 TEXT, HEADER_CRC, EXTRA, NAME, COMMENT, RESERVED = 1, 2, 4, 8, 16, 32  # flags of a gzip member (RFC 1952)
-WAYS: Final = ["shape", "scale", "fields", "fields", "extensions", "length", "stream", "members", "members", "file"]
+WAYS: Final = [
+    "shape",
+    "scale",
+    "fields",
+    "fields",
+    "extensions",
+    "length",
+    "far",
+    "stream",
+    "members",
+    "members",
+    "file",
+]
+FAR: Final = [1 << 20, MOST_OFFSET_BYTES, MOST_OFFSET_BYTES + 16, 1 << 25, 1 << 26]  # offsets of a volume
 EMPTY: Final = gzip.compress(b"")
 BOMB: Final = gzip.compress(bytes(1 << 26))
 
@@ -62,9 +77,15 @@ class Prediction:
     block_bytes: int = 1 << 30
 
     def __repr__(self) -> str:
-        """Give an expression that makes it again."""
+        """Give an expression that makes it again, where that is of a length to be read."""
         written = base64.b64encode(zlib.compress(self.content)).decode()
+        if len(written) > MOST_WRITTEN:
+            return f"Prediction(<{len(self.content)} bytes>, {self.shape}, {self.block_bytes})"
         return f"Prediction(zlib.decompress(base64.b64decode({written!r})), {self.shape}, {self.block_bytes})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+        """Let Hypothesis write it so, too."""
+        printer.text(repr(self))
 
     def open(self) -> BinaryIO:
         """Give the file at its start."""
@@ -85,6 +106,10 @@ class InBlocks(io.BytesIO):
 
 class FindingError(AssertionError):
     """The reader did with a file what it must not do."""
+
+    def __init__(self, complaint: str, prediction: Prediction) -> None:
+        super().__init__(f"{complaint}; {prediction}")
+        self.prediction = prediction
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,10 +155,10 @@ def examine(prediction: Prediction, reader: Reader = compiled) -> Status:
             warnings.filterwarnings("ignore", module=r"nibabel\.")  # it adds 1 to dimensions of 2^63 - 1
             found = reader(prediction.open(), of.truth)
     except Exception as error:
-        raise FindingError(f"{type(error).__name__}: {error}; {prediction}") from error
+        raise FindingError(f"{type(error).__name__}: {error}", prediction) from error
     complaint = difference(found, of, content)
     if complaint:
-        raise FindingError(f"{complaint}; {prediction}")
+        raise FindingError(complaint, prediction)
     return found.status
 
 
@@ -213,11 +238,13 @@ def files(draw: st.DrawFn) -> Prediction:
     """Give a volume's file, wrong in at most two ways."""
     shape, dtype = draw(st.sampled_from(SHAPES)), np.dtype(draw(st.sampled_from(DTYPES)))
     wrong = draw(st.sets(st.sampled_from(WAYS), max_size=2))
-    stated = draw(st.sampled_from(SHAPES)) if "shape" in wrong else shape
-    content = draw(headers(stated, dtype, wrong)) + draw(bodies(int(np.prod(shape)), dtype, wrong))
-    if "stream" in wrong:
-        content = draw(damaged(content))
-    content = draw(packed(content)) if "members" in wrong else gzip.compress(content, 1)
+    head = draw(headers(draw(st.sampled_from(SHAPES)) if "shape" in wrong else shape, dtype, wrong))
+    body = draw(bodies(int(np.prod(shape)), dtype, wrong))
+    if "far" in wrong:
+        content = gzip.compress(head) + BOMB + gzip.compress(body, 1)
+    else:
+        content = draw(damaged(head + body)) if "stream" in wrong else head + body
+        content = draw(packed(content)) if "members" in wrong else gzip.compress(content, 1)
     if "file" in wrong:
         content = draw(damaged(content))
     return Prediction(content, shape, draw(st.sampled_from([1 << 30, 1 << 12, 200])))
@@ -235,6 +262,8 @@ def headers(draw: st.DrawFn, shape: tuple[int, ...], dtype: np.dtype[Any], wrong
     if extensions:
         head[-4] = draw(st.sampled_from([1, 1, 0, 255]))
         overwrite(head, fields, "vox_offset", [len(head) + len(extensions)])
+    if "far" in wrong:
+        overwrite(head, fields, "vox_offset", [draw(st.sampled_from(FAR))])
     names = st.lists(st.sampled_from(fields.names or ()), min_size=1, max_size=3)
     for name in draw(names) if "fields" in wrong else []:
         of = FLOATS if fields[name].base.kind == "f" else INTEGERS
@@ -336,15 +365,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--found", type=Path, default=Path("found.nii.gz"), help="where to write what was found")
     options = parser.parse_args()
     warnings.simplefilter("error")
     logging.disable()  # nibabel tells what it makes of each header
     until = time.monotonic() + 60 * options.minutes
     statuses: Counter[str] = Counter()
     round_ = options.seed
-    while time.monotonic() < until:
-        fuzz_round(round_, statuses)
-        round_ += 1
+    try:
+        while time.monotonic() < until:
+            fuzz_round(round_, statuses)
+            round_ += 1
+    except FindingError as finding:
+        options.found.write_bytes(finding.prediction.content)
+        raise
     print(f"{statuses.total()} files in rounds {options.seed} to {round_ - 1}: {dict(statuses)}")  # noqa: T201  its result
 
 
