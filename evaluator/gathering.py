@@ -25,7 +25,7 @@ class Gathering:
         self._truth = truth
         self._loops = loops
         self._rule = rule
-        self._row = truth.shape[0] if truth.shape else 1
+        self._row = truth.shape[0]
         self._plane = math.prod(truth.shape[:2])
         self._objects = components.label(truth.runs, truth.shape)
         self._highest: list[int] = []

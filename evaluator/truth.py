@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evaluator.formats import LabelError, Shape, UnreadableError, Volume
 from evaluator.runs import Runs
 
+_FEWEST_AXES: Final = 2
 _NONE: Final = np.zeros(0, dtype=np.int64)
 
 
@@ -25,7 +26,7 @@ class Truth:
     def read(cls, file: BinaryIO, shape: Shape) -> Self:
         """Read a label of `shape`, slab by slab; positive is what is above 0.5. Raises LabelError."""
         label = open_label(file, shape)
-        row = shape[0] if shape else 1
+        row = shape[0]
         found, start = [], 0
         try:
             for mask in label.masks():
@@ -62,6 +63,8 @@ def open_label(file: BinaryIO, shape: Shape) -> Volume:
         raise LabelError(f"cannot be read: {error}") from error
     if volume.shape != shape:
         raise LabelError(f"is {volume.shape}, its case is {shape}")
+    if len(shape) < _FEWEST_AXES:
+        raise LabelError(f"has the shape {shape}: neither a volume nor an image")
     return volume
 
 

@@ -46,3 +46,8 @@ def test_label_that_ends_early_says_where() -> None:
     content = packed(b"\0" * 20)
     with pytest.raises(LabelError, match=r"cannot be read: neither NIfTI|cannot be read: the stream ends"):
         Truth.read(io.BytesIO(content), (2, 2, 2))
+
+
+def test_label_of_one_axis_is_refused() -> None:
+    with pytest.raises(LabelError, match=r"has the shape \(9,\): neither a volume nor an image"):
+        truth(np.ones(9))
