@@ -4,7 +4,7 @@ Connectivity is full: 26 neighbours, 8 within a single plane. Axes after the fir
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,9 +38,28 @@ def label(runs: Runs, shape: tuple[int, ...], *, slab_voxels: int = SLAB_VOXELS)
         twice.append(np.stack([provisional[shared], found[: slab.shared]]))
         provisional[slab.first + slab.shared : slab.first + found.size] = found[slab.shared :]
         n = int(found.max()) + 1
-    of_run = _numbered(_united(n, twice)[provisional], n)
+    of_run = _numbered(united(n, twice)[provisional], n)
     sizes = np.bincount(of_run, weights=runs.lengths).astype(np.int64)  # exact: doubles count to 2^53
     return Components(runs, of_run, sizes)
+
+
+def united(n: int, twice: Sequence[Flat]) -> Flat:
+    """Give each of n labels the least label it is one with; `twice` has int64[2, k] pairs that are one.
+
+    Each round hangs a root below its least neighbour, then shortens every path to one step; two rounds at
+    least halve the roots that are still to be united.
+    """
+    least = np.arange(n)
+    pairs = np.concatenate([np.zeros((2, 0), dtype=np.int64), *twice], axis=1)
+    while True:
+        one, other = least[pairs]
+        apart = one != other
+        if not apart.any():
+            return least
+        pairs = pairs[:, apart]
+        np.minimum.at(least, np.maximum(one, other)[apart], np.minimum(one, other)[apart])
+        while np.any(least[least] != least):
+            least = least[least]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,25 +110,6 @@ def _labels(slab: _Slab) -> Flat:
     # As bytes: cc3d 4.1.1 fails on some masks of bool that are 1 voxel wide.
     labels: NDArray[np.unsignedinteger] = cc3d.connected_components(painted, connectivity=_FULL)
     return labels.ravel(order="F")[slab.starts].astype(np.int64) - 1
-
-
-def _united(n: int, twice: list[Flat]) -> Flat:
-    """Give each of n labels the least label it is one with; `twice` has int64[2, k] pairs that are one.
-
-    Each round hangs a root below its least neighbour, then shortens every path to one step; two rounds at
-    least halve the roots that are still to be united.
-    """
-    least = np.arange(n)
-    pairs = np.concatenate([np.zeros((2, 0), dtype=np.int64), *twice], axis=1)
-    while True:
-        one, other = least[pairs]
-        apart = one != other
-        if not apart.any():
-            return least
-        pairs = pairs[:, apart]
-        np.minimum.at(least, np.maximum(one, other)[apart], np.minimum(one, other)[apart])
-        while np.any(least[least] != least):
-            least = least[least]
 
 
 def _numbered(labels: Flat, n: int) -> Flat:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evaluator.kernels import ONE
 from evaluator.sketch import MOST_VOXELS, VALUES
 
-_CHUNK: Final = 1 << 18  # voxels counted at a time
+_CHUNK: Final = 1 << 16  # voxels counted at a time, and counts kept before those of one key are added up
 _DTYPES: Final[Mapping[str, type[np.unsignedinteger]]] = {
     "sizes": np.uint64,
     "components": np.uint64,
@@ -22,6 +22,8 @@ _DTYPES: Final[Mapping[str, type[np.unsignedinteger]]] = {
     "bins": np.uint16,
     "counts": np.uint64,
 }
+
+Part = tuple[NDArray[np.int64], NDArray[np.integer]]  # keys of groups and bins, and the count of each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,12 +71,14 @@ class Regions:
             raise ValueError(f"components are {component.shape}, patterns are {patterns.shape}")
         if not np.array_equal(np.bincount(component, minlength=sizes.size), sizes):
             raise ValueError(f"the voxels of {sizes.size} components do not add up to their sizes")
-        distinct, place, components = np.unique(sizes, return_inverse=True, return_counts=True)
-        parts = [
-            np.unique(_keys(place[component[i : i + _CHUNK]], patterns[i : i + _CHUNK]), return_counts=True)
-            for i in range(0, component.size, _CHUNK)
-        ]
-        return cls._merged(distinct, components, parts)
+        tally = RegionTally(sizes)
+        tally.add(component, patterns)
+        return cls.counted(tally)
+
+    @classmethod
+    def counted(cls, tally: "RegionTally") -> Self:
+        """Take what was counted. Raises ValueError where voxels of a component were left out."""
+        return cls._merged(tally.sizes, tally.components, tally.parts)
 
     @classmethod
     def zeros(cls, sizes: NDArray[np.integer]) -> Self:
@@ -119,13 +123,10 @@ class Regions:
         cls,
         sizes: NDArray[np.integer],
         components: NDArray[np.integer],
-        parts: Iterable[tuple[NDArray[np.int64], NDArray[np.integer]]],
+        parts: Iterable[Part],
     ) -> Self:
-        """Add counts by key; each part is the keys of groups and bins, and their counts."""
-        several = [(np.zeros(0, np.int64), np.zeros(0, np.uint64)), *parts]
-        keys, place = np.unique(np.concatenate([keys for keys, _ in several]), return_inverse=True)
-        counts = np.zeros(keys.size, dtype=np.uint64)
-        np.add.at(counts, place, np.concatenate([counts.astype(np.uint64) for _, counts in several]))
+        """Add counts by key."""
+        keys, counts = _added(parts)
         group, bins = np.divmod(keys, VALUES)
         return cls(
             sizes=sizes.astype(np.uint64),
@@ -154,6 +155,42 @@ class Regions:
     def n_voxels(self) -> int:
         """Voxels of all components: the label's anomalous ones."""
         return int(self.counts.sum(dtype=np.uint64))
+
+
+class RegionTally:
+    """Voxels per component size and score, filled plane by plane: grows with its counts, not with the voxels.
+
+    `sizes` int[c], the components' voxels.
+    """
+
+    def __init__(self, sizes: NDArray[np.integer]) -> None:
+        self.sizes, self._group, self.components = np.unique(sizes, return_inverse=True, return_counts=True)
+        self.parts: list[Part] = []
+        self._merge_from = _CHUNK
+        self._kept = 0
+
+    def add(self, component: NDArray[np.integer], patterns: NDArray[np.uint16]) -> None:
+        """Count voxels: `component` int[k], from 0, and `patterns` uint16[k], clamped."""
+        for i in range(0, component.size, _CHUNK):
+            keys = _keys(self._group[component[i : i + _CHUNK]], patterns[i : i + _CHUNK])
+            self.parts.append(np.unique(keys, return_counts=True))
+            self._kept += self.parts[-1][0].size
+            if self._kept > self._merge_from:
+                self._merge()
+
+    def _merge(self) -> None:
+        self.parts = [_added(self.parts)]
+        self._kept = self.parts[0][0].size
+        self._merge_from = max(_CHUNK, 2 * self._kept)
+
+
+def _added(parts: Iterable[Part]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Add counts by key; keys ascend."""
+    several = [(np.zeros(0, np.int64), np.zeros(0, np.uint64)), *parts]
+    keys, place = np.unique(np.concatenate([keys for keys, _ in several]), return_inverse=True)
+    counts = np.zeros(keys.size, dtype=np.uint64)
+    np.add.at(counts, place, np.concatenate([counts.astype(np.uint64) for _, counts in several]))
+    return keys, counts
 
 
 def _keys(group: NDArray[np.integer], bins: NDArray[np.uint16]) -> NDArray[np.int64]:

@@ -78,3 +78,8 @@ class Components:
     runs: Runs
     of_run: NDArray[np.int64]
     sizes: NDArray[np.int64]
+
+    def of_voxels(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Give the component of each voxel in a range of whole rows, in their order."""
+        within = slice(*np.searchsorted(self.runs.starts, (start, stop)))
+        return np.repeat(self.of_run[within], self.runs.lengths[within])

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from evaluator.kernels import ONE
-from evaluator.regions import Regions
+from evaluator.regions import Regions, RegionTally
 
 HALF = 0x3800  # the pattern of 0.5
 
@@ -50,6 +52,29 @@ def test_many_voxels_are_all_counted() -> None:
     found = Regions.of(component, patterns, np.bincount(component))
     expected = np.histogram2d(component, patterns, bins=(3, 4))[0][np.argsort(np.bincount(component))]
     assert found.counts.tolist() == expected.ravel().tolist()
+
+
+def test_memory_grows_with_the_counts_and_not_with_the_voxels() -> None:
+    rng = np.random.default_rng(2)
+    planes, voxels = 300, 10_000
+    patterns = rng.permutation(ONE + 1)[:voxels].astype(np.uint16)
+    tally = RegionTally(np.array([planes * voxels]))
+    tracemalloc.start()
+    try:
+        for _ in range(planes):
+            tally.add(np.zeros(voxels, np.int64), patterns)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert Regions.counted(tally).counts.tolist() == [planes] * voxels
+    assert peak < 16 << 20  # a count for each voxel would take 48 MB
+
+
+def test_component_that_is_not_wholly_counted_is_refused() -> None:
+    tally = RegionTally(np.array([2]))
+    tally.add(np.array([0]), np.array([HALF], np.uint16))
+    with pytest.raises(ValueError, match="do not add up"):
+        Regions.counted(tally)
 
 
 def test_missing_prediction_is_zero_everywhere() -> None:

@@ -1,0 +1,171 @@
+"""Object-level detection on drawings worked by hand, and against the rule taken pair by pair."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluator.components import label
+from evaluator.matching import Matching
+from evaluator.objects import Detections, ObjectRule
+from evaluator.runs import Components, Runs
+
+RULE = ObjectRule(threshold=0.5)
+
+
+def components(drawing: str) -> Components:
+    """Rows of # and . one below the other, as one plane; the row is axis 0."""
+    rows = drawing.split()
+    mask = np.array([c == "#" for c in "".join(rows)])
+    return label(Runs.of_plane(mask, row=len(rows[0]), offset=0), (len(rows[0]), len(rows), 1))
+
+
+def match(
+    truth: Components, found: Components, shape: tuple[int, int, int], voxel_mm3: float, rule: ObjectRule
+) -> Detections:
+    """See all of `found` at once."""
+    matching = Matching(truth, shape, voxel_mm3, rule)
+    matching.see(found.runs)
+    return matching.detections()
+
+
+def matched(truth: str, found: str, *, voxel_mm3: float = 1.0, rule: ObjectRule = RULE) -> tuple[int, int, int]:
+    """Objects, detections, true positives."""
+    rows = truth.split()
+    counts = match(components(truth), components(found), (len(rows[0]), len(rows), 1), voxel_mm3, rule)
+    return counts.objects, counts.detections, counts.true_positives
+
+
+def test_same_objects_are_all_found() -> None:
+    drawing = "##...# ##...# ...... ..#..."
+    assert matched(drawing, drawing) == (3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("found", "true"),
+    [
+        ("......#. ........", 0),  # 1 of 4
+        ("....##.. ........", 1),  # 2 of 4, its centre at 4.5 counts as 5
+        ("..##.... ........", 0),  # its centre at 2.5 counts as 3, beside the object
+        ("...##### ...###..", 1),  # 8, twice the object's
+        ("...##### ...####.", 0),  # 9
+    ],
+)
+def test_sizes_differ_by_at_most_the_factor(found: str, true: int) -> None:
+    assert matched("....#### ........", found) == (1, 1, true)
+
+
+def test_factor_is_the_rules() -> None:
+    rule = ObjectRule(threshold=0.5, size_factor=4)
+    assert matched("....####", "......#.", rule=rule) == (1, 1, 1)
+    assert matched("....####", "......#.", rule=ObjectRule(threshold=0.5, size_factor=3.9)) == (1, 1, 0)
+
+
+def test_touching_an_object_is_not_finding_it() -> None:
+    assert matched("##......", ".##.....") == (1, 1, 0)  # its centre at 1.5 counts as 2
+    assert matched(".##.....", "##......") == (1, 1, 1)  # its centre at 0.5 counts as 1
+
+
+def test_centre_of_a_bent_detection_may_lie_in_neither() -> None:
+    bent = "####. #.... #.... #.... ####."  # 11 voxels; centre (12/11, 2): beside its back, in the hollow
+    assert matched(bent, bent) == (1, 1, 0)
+    assert matched("..... ..... .###. .###. .....", bent) == (1, 1, 1)
+
+
+def test_small_detections_are_dropped_and_small_objects_are_not() -> None:
+    drawing = "#..##"
+    rule = ObjectRule(threshold=0.5, min_volume_mm3=3)
+    assert matched(drawing, drawing, voxel_mm3=1.5, rule=rule) == (2, 1, 1)  # 1.5 mm³ dropped, 3 mm³ kept
+    assert matched(drawing, drawing, voxel_mm3=3, rule=rule) == (2, 2, 2)
+    assert matched(drawing, drawing, voxel_mm3=1.49, rule=rule) == (2, 0, 0)
+
+
+def test_object_is_found_once() -> None:
+    assert matched("########", "##..####") == (1, 2, 1)  # of 2 voxels and 4: the smaller differs by too much
+    assert matched("########", "####.###", rule=ObjectRule(threshold=0.5, size_factor=8)) == (1, 2, 1)
+    assert matched("########", "###..###", rule=ObjectRule(threshold=0.5, size_factor=8)) == (1, 2, 1)
+
+
+def test_detection_finds_one_object() -> None:
+    assert matched("##.##", "#####") == (2, 1, 0)  # its centre lies between
+    assert matched("#.###", "#####") == (2, 1, 1)
+
+
+def test_centre_is_taken_over_all_axes() -> None:
+    shape = (3, 3, 3)
+    every = label(Runs(np.arange(0, 27, 3), np.full(9, 3)), shape)
+    middle = label(Runs(np.array([13]), np.array([1])), shape)
+    corner = label(Runs(np.array([0]), np.array([1])), shape)
+    rule = ObjectRule(threshold=0.5, size_factor=27)
+    assert match(middle, every, shape, 1.0, rule).true_positives == 1
+    assert match(corner, every, shape, 1.0, rule).true_positives == 0
+
+
+@pytest.mark.parametrize(("truth", "found"), [("....", ".##."), (".##.", "...."), ("....", "....")])
+def test_nothing_finds_nothing(truth: str, found: str) -> None:
+    assert matched(truth, found) == (int("#" in truth), int("#" in found), 0)
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.integers(0, 2**32), st.floats(0, 0.5))
+def test_true_positives_are_those_of_the_rule_taken_at_its_word(seed: int, density: float) -> None:
+    shape = (6, 5, 4)
+    rng = np.random.default_rng(seed)
+    truth, found = (
+        label(Runs.of_plane(rng.random(120) < density, row=6, offset=0), shape, slab_voxels=1) for _ in range(2)
+    )
+    rule = ObjectRule(threshold=0.5, min_volume_mm3=3, size_factor=2.5)
+    assert match(truth, found, shape, 1.5, rule) == at_its_word(truth, found, shape, 1.5, rule)
+
+
+def at_its_word(
+    truth: Components, found: Components, shape: tuple[int, int, int], voxel_mm3: float, rule: ObjectRule
+) -> Detections:
+    """Pair one detection after the other, the largest first, the first of equals first."""
+    of_object, of_detection = np.full(shape, -1), np.full(shape, -1)
+    for grid, given_components in ((of_object, truth), (of_detection, found)):
+        at = np.unravel_index(given_components.runs.indices(), shape, order="F")
+        grid[at] = np.repeat(given_components.of_run, given_components.runs.lengths)
+    kept = [n for n, size in enumerate(found.sizes) if size * voxel_mm3 >= rule.min_volume_mm3]
+    taken: set[int] = set()
+    for n in sorted(kept, key=lambda n: (-found.sizes[n], n)):
+        centre = tuple(np.floor(np.argwhere(of_detection == n).mean(axis=0) + 0.5).astype(int))
+        target = int(of_object[centre])
+        if target < 0 or target in taken:
+            continue
+        if 1 / rule.size_factor <= found.sizes[n] / truth.sizes[target] <= rule.size_factor:
+            taken.add(target)
+    return Detections(objects=truth.sizes.size, detections=len(kept), true_positives=len(taken))
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.integers(0, 2**32), st.floats(0, 0.6), st.integers(1, 40))
+def test_planes_seen_one_by_one_give_what_the_whole_gives(seed: int, density: float, most_runs: int) -> None:
+    shape = (6, 5, 12)
+    rng = np.random.default_rng(seed)
+    truth = label(Runs.of_plane(rng.random(360) < density, row=6, offset=0), shape)
+    planes = rng.random((12, 30)) < density
+    planes[rng.random(12) < 0.2] = False
+    matching = Matching(truth, shape, 1.5, RULE, most_runs=most_runs)
+    for z, plane in enumerate(planes):
+        matching.see(Runs.of_plane(plane, row=6, offset=30 * z))
+    found = label(Runs.of_plane(planes.ravel(), row=6, offset=0), shape)
+    assert matching.detections() == at_its_word(truth, found, shape, 1.5, RULE)
+
+
+def test_memory_does_not_grow_with_the_number_of_detections() -> None:
+    shape = (64, 64, 400)
+    plane = np.zeros((64, 64), dtype=bool)
+    plane[::2, ::2] = True  # 1024 detections in every second plane
+    matching = Matching(label(Runs.joined(()), shape), shape, 1.0, RULE, most_runs=5_000)
+    tracemalloc.start()
+    try:
+        for z in range(0, shape[2], 2):
+            matching.see(Runs.of_plane(plane.ravel(), row=64, offset=64 * 64 * z))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert matching.detections().detections == 1024 * 200
+    assert peak < 3 << 20  # all runs of it would take 3.3 MB, and labelling several times that
