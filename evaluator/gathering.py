@@ -18,6 +18,7 @@ from evaluator.runs import Runs
 from evaluator.sketch import VALUES, Sketch
 from evaluator.truth import Truth
 
+_SLAB_VOXELS: Final = 1 << 20  # whose runs are made at a time: of noise some 20 MB
 _MOST_IMAGES: Final = 64  # kept apart before they are added up, 150 kB each where their scores are all different
 
 
@@ -39,12 +40,19 @@ class Gathering:
     def see(self, start: int, patterns: Patterns) -> None:
         """See whole planes."""
         if self._matching:
-            detected = clamped(patterns) >= self._detected_from
-            self._matching.see(Runs.of_plane(detected, row=self._truth.shape[0], offset=start))
+            self._see_detections(start, patterns, self._matching)
         for first in range(0, patterns.size, self._plane):
             plane = patterns[first : first + self._plane]
             self._highest.append(self._loops.highest(plane))
             self._has_lesion.append(self._see_lesions(start + first, plane))
+
+    def _see_detections(self, start: int, patterns: Patterns, matching: Matching) -> None:
+        """See whole rows, not too many at a time."""
+        row = self._truth.shape[0]
+        step = row * max(1, _SLAB_VOXELS // row)
+        for first in range(0, patterns.size, step):
+            detected = clamped(patterns[first : first + step]) >= self._detected_from
+            matching.see(Runs.of_plane(detected, row=row, offset=start + first))
 
     def _see_lesions(self, start: int, patterns: Patterns) -> bool:
         """See a plane where it holds a lesion, and tell whether it does."""

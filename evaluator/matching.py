@@ -1,4 +1,4 @@
-"""Matches detections with annotated objects as the planes of a prediction go by.
+"""Matches detections with annotated objects as the rows of a prediction go by.
 
 A detection is measured where it ends and then forgotten, so that memory does not grow with their number: noise has
 millions, and has to be scored too. After M. Zimmerer's thesis, section 4.2; see `evaluator.objects`.
@@ -42,21 +42,22 @@ class Matching:
         self._rule = rule
         self._most_runs = most_runs
         self._steps = np.array([1, shape[0], math.prod(shape[:2])])  # of a flat index, along each axis
+        self._reach = int(self._steps.sum() if math.prod(shape[2:]) > 1 else self._steps[:2].sum())  # of a neighbour
         self._pending: list[Runs] = []  # not labelled yet
-        self._edge = Runs.joined(())  # of the last plane labelled
+        self._edge = Runs.joined(())  # those labelled that voxels still to come may touch
         self._edge_of_run: Flat = np.zeros(0, dtype=np.int64)  # the open detection that each run of it belongs to
         self._open: Flat = np.zeros((0, 4), dtype=np.int64)  # what `_sums` gives, of detections that may go on
         self._detections = 0
         self._is_found = np.zeros(truth.sizes.size, dtype=bool)
 
     def see(self, runs: Runs) -> None:
-        """See the detected voxels of the next planes, whole ones."""
+        """See the detected voxels that come next."""
         self._pending.append(runs)
         if sum(part.starts.size for part in self._pending) >= self._most_runs:
             self._label()
 
     def detections(self) -> Detections:
-        """Give the counts, once all planes have been seen."""
+        """Give the counts, once all voxels have been seen."""
         self._label()
         self._judge(self._open)
         return Detections(
@@ -77,8 +78,8 @@ class Matching:
         least = united(here + len(self._open), [twice])
         whole = np.zeros((least.size, 4), dtype=np.int64)
         np.add.at(whole, least, np.concatenate([self._sums(found, shared), self._open]))
-        plane = runs.starts // self._steps[2]
-        edge = slice(int(np.searchsorted(plane, plane[-1])), None)
+        ends = runs.starts + runs.lengths
+        edge = slice(int(np.searchsorted(ends, ends[-1] - self._reach, side="right")), None)
         goes_on, self._edge_of_run = np.unique(least[found.of_run[edge]], return_inverse=True)
         self._edge, self._open = Runs(runs.starts[edge], runs.lengths[edge]), whole[goes_on]
         whole[goes_on] = 0

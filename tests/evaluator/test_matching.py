@@ -141,17 +141,19 @@ def at_its_word(
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)
-@given(st.integers(0, 2**32), st.floats(0, 0.6), st.integers(1, 40))
-def test_planes_seen_one_by_one_give_what_the_whole_gives(seed: int, density: float, most_runs: int) -> None:
-    shape = (6, 5, 12)
+@given(st.integers(0, 2**32), st.floats(0, 0.6), st.integers(1, 40), st.sampled_from([(6, 5, 12), (6, 60, 1)]))
+def test_rows_seen_in_parts_give_what_the_whole_gives(
+    seed: int, density: float, most_runs: int, shape: tuple[int, int, int]
+) -> None:
     rng = np.random.default_rng(seed)
     truth = label(Runs.of_plane(rng.random(360) < density, row=6, offset=0), shape)
-    planes = rng.random((12, 30)) < density
-    planes[rng.random(12) < 0.2] = False
+    voxels = rng.random(360) < density
+    voxels[60:120] &= bool(rng.integers(2))  # there may be rows or planes without any
     matching = Matching(truth, shape, 1.5, RULE, most_runs=most_runs)
-    for z, plane in enumerate(planes):
-        matching.see(Runs.of_plane(plane, row=6, offset=30 * z))
-    found = label(Runs.of_plane(planes.ravel(), row=6, offset=0), shape)
+    step = 6 * int(rng.integers(1, 12))
+    for start in range(0, 360, step):
+        matching.see(Runs.of_plane(voxels[start : start + step], row=6, offset=start))
+    found = label(Runs.of_plane(voxels, row=6, offset=0), shape)
     assert matching.detections() == at_its_word(truth, found, shape, 1.5, RULE)
 
 
