@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from evaluator.kernels import GLANCE, INFINITY, ONE, SIGN, Loops, Patterns, Tables, Values
 
+_BLOCK: Final = 512  # values that are looked at for being 0 together
+_FOUR_ZEROS: Final = 0x8000800080008000
 _NAN: Final = INFINITY + 0x200
 
 
@@ -39,8 +41,16 @@ def _written(element: Any, dimensions: int = 1) -> Any:
     return types.Array(element, dimensions, "C")
 
 
+@_compiled(types.boolean, _read(types.uint32))
+def _is_zero(every: NDArray[np.uint32]) -> bool:
+    held = np.uint32(0)
+    for i in range(every.size):
+        held |= every[i]
+    return bool(held == np.uint32(0))
+
+
 @_compiled(types.void, _read(types.float32), _written(types.uint16))
-def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
+def _round_some_singles(values: NDArray[np.float32], out: Patterns) -> None:
     """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10."""
     every = values.view(np.uint32)
     for i in range(every.size):
@@ -58,6 +68,17 @@ def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
         half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
         half = np.uint32(half | np.uint32(np.uint32(bits ^ size) >> np.uint32(16)))
         out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
+
+
+@_compiled(types.void, _read(types.float32), _written(types.uint16))
+def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
+    """Convert float32; zeros, of which most maps are full, are a block's at once."""
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        if _is_zero(block.view(np.uint32)):
+            out[start : start + _BLOCK] = SIGN
+        else:
+            _round_some_singles(block, out[start : start + _BLOCK])
 
 
 @_compiled(types.boolean, _read(types.float32))
@@ -110,13 +131,20 @@ def _doubles_change(values: NDArray[np.float64]) -> bool:
 
 @_compiled(types.void, _read(types.uint16), _written(types.uint32, 2))
 def _count(patterns: Patterns, tables: Tables) -> None:
-    """Count each pattern in the table whose turn it is."""
+    """Count each pattern in the table whose turn it is; four zeros at once."""
     whole = patterns.size & ~3
-    for i in range(0, whole, 4):
+    fours = patterns[:whole].view(np.uint64)
+    zeros = np.uint32(0)
+    for four in range(fours.size):
+        if fours[four] == np.uint64(_FOUR_ZEROS):
+            zeros += np.uint32(4)
+            continue
+        i = 4 * four
         tables[0, patterns[i]] += np.uint32(1)
         tables[1, patterns[i + 1]] += np.uint32(1)
         tables[2, patterns[i + 2]] += np.uint32(1)
         tables[3, patterns[i + 3]] += np.uint32(1)
+    tables[0, SIGN] += zeros
     for i in range(whole, patterns.size):
         tables[0, patterns[i]] += np.uint32(1)
 

@@ -25,6 +25,7 @@ from evaluator.metrics.samples import clamped
 from evaluator.readings import Status
 
 SUFFIX: Final = ".nii.gz"
+_SLAB_BYTES: Final = 1 << 18
 SLAB_VOXELS: Final = 1 << 16  # counts and slab together stay in a core's cache
 MOST_OFFSET_BYTES: Final = 1 << 24  # between a header and its volume: extensions
 MOST_TEXT_BYTES: Final = 1 << 16  # of a sample score's file; its first line counts
@@ -97,7 +98,7 @@ class Volume:
     def slabs(self) -> Iterator[Values]:
         """Give all voxels, flat, whole rows at a time, scaled as nibabel does. Raises UnreadableError."""
         row = self.shape[0] if self.shape else 1
-        step = max(1, SLAB_VOXELS // max(1, row)) * row
+        step = max(1, _SLAB_BYTES // self.stored.itemsize // max(1, row)) * row
         for start in range(0, self.voxels, max(1, step)):
             yield self._scaled(self._raw(start, min(step, self.voxels - start)))
 
@@ -135,6 +136,8 @@ class Volume:
         return np.frombuffer(block, dtype=self.stored)
 
     def _scaled(self, values: Values) -> Values:
+        if not self.is_scaled:
+            return values
         with np.errstate(over="ignore", invalid="ignore"):
             return apply_read_scaling(values, self.slope, self.intercept)
 

@@ -38,14 +38,14 @@ class Runs:
         >>> Runs.of_plane(np.array([0, 1, 1, 1, 0, 1], dtype=bool), row=3, offset=6).starts  # rows end runs
         array([ 7,  9, 11])
         """
-        if not mask.any():
-            return cls.joined(())
         rows = mask.reshape(-1, row)
+        held = np.flatnonzero(rows.any(axis=1))
+        rows = rows[held]
         firsts, lasts = rows.copy(), rows.copy()
         firsts[:, 1:] &= ~rows[:, :-1]
         lasts[:, :-1] &= ~rows[:, 1:]
-        starts = np.flatnonzero(firsts)
-        return cls(starts + offset, np.flatnonzero(lasts) - starts + 1)
+        line, start = np.nonzero(firsts)
+        return cls(offset + held[line] * row + start, np.nonzero(lasts)[1] - start + 1)
 
     @classmethod
     def joined(cls, parts: Sequence["Runs"]) -> Self:

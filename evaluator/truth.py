@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, Final, Self
 
 import numpy as np
@@ -47,11 +48,17 @@ class Truth:
         """Anomalous voxels."""
         return self.runs.n_voxels
 
+    @cached_property
+    def _span(self) -> tuple[int, int]:
+        """Where the first run starts, and one past where the last does."""
+        starts = self.runs.starts
+        return (int(starts[0]), int(starts[-1]) + 1) if starts.size else (0, 0)
+
     def positives(self, start: int, stop: int) -> NDArray[np.int64]:
         """Give the anomalous voxels in a range of whole rows, counted from its start; ascending."""
-        first, last = np.searchsorted(self.runs.starts, (start, stop))
-        if first == last:
+        if start >= self._span[1] or stop <= self._span[0]:
             return _NONE
+        first, last = np.searchsorted(self.runs.starts, (start, stop))
         return Runs(self.runs.starts[first:last] - start, self.runs.lengths[first:last]).indices()
 
 
