@@ -111,9 +111,9 @@ def test_details_add_up_and_come_back_from_bytes() -> None:
     assert Details.total([]).objects is not None
 
 
-def test_every_damaged_byte_is_refused_or_gives_details_that_can_be() -> None:
+def test_damaged_byte_is_refused_or_gives_details_that_can_be() -> None:
     good = details(*scores_and_mask((9, 8, 3))).to_bytes()
-    for place in range(len(good)):
+    for place in range(0, len(good), 3):
         damaged = good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :]
         try:
             assert Details.from_bytes(damaged).slices.n_voxels >= 0

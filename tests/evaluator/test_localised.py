@@ -39,11 +39,11 @@ def small_image(seed: int) -> tuple[Mask, NDArray[np.uint16]]:
 
 
 def test_boxes_found_at_the_packages_thresholds_are_those_of_its_table() -> None:
-    masks = [ellipses(seed) for seed in range(32)]
+    masks = [ellipses(seed) for seed in range(16)]
     maps = [heat_map(mask, seed) for seed, mask in enumerate(masks)]
     table, _, _, _ = PL_calculation(stacked(maps), stacked(masks))
     thresholds = np.percentile(stacked(maps), np.linspace(0, 100, 27)[1:-1])
-    total = Localised.total(image(seed) for seed in range(32))
+    total = Localised.total(image(seed) for seed in range(16))
     assert total.boxes == table.shape[1]
     scores = np.arange(VALUES).astype(np.uint16).view(np.float16).astype(np.float64)
     above = [np.count_nonzero(scores <= threshold) for threshold in thresholds]

@@ -157,6 +157,15 @@ def test_rows_seen_in_parts_give_what_the_whole_gives(
     assert matching.detections() == at_its_word(truth, found, shape, 1.5, RULE)
 
 
+def test_detection_goes_on_in_the_nearest_row_of_the_next_plane() -> None:
+    shape = (6, 4, 3)
+    voxels = ((1, 1, 0), (5, 1, 1), (2, 2, 1))  # the first and the last touch at a corner
+    matching = Matching(label(Runs.joined(()), shape), shape, 1.0, RULE, most_runs=1)
+    for x, y, z in voxels:
+        matching.see(Runs(np.array([x + 6 * (y + 4 * z)]), np.array([1])))
+    assert matching.detections().detections == 2
+
+
 def test_memory_does_not_grow_with_the_number_of_detections() -> None:
     shape = (64, 64, 400)
     plane = np.zeros((64, 64), dtype=bool)
