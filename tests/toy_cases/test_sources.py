@@ -87,7 +87,7 @@ def test_values_below_air_make_it_ct_and_its_window_is_said(tmp_path: Path) -> N
     assert scan.window == (-1000, 1000)
     assert scan.volume[12, 12, 12] == 1
     assert scan.volume[5, 5, 5] == pytest.approx(0.5)
-    assert scan.volume[0, 0, 0] == 0
+    assert scan.volume[0, 0, 0] < 0.1  # a corner: air, but for what linear interpolation brings in
 
 
 def test_a_few_negative_values_do_not_make_it_ct(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_an_enlarged_edge_does_not_overshoot(tmp_path: Path) -> None:
     array[2:10, 2:10, 2:10] = 100
     array[4:8, 4:8, 4:8] = 200
 
-    volume = read_scan(saved(tmp_path / "a.nii.gz", array), size=64).volume
+    volume = read_scan(saved(tmp_path / "a.nii.gz", array, np.diag([5.0, 5, 5, 1])), size=64).volume
 
     assert volume[32, 32, 32] == pytest.approx(1)
     assert volume[10, 32, 32] == pytest.approx(0.5, abs=1e-3)
@@ -128,7 +128,7 @@ def test_an_enlarged_edge_does_not_overshoot(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "complaint"),
     [
-        (np.zeros((12, 12, 12), np.float32), "no voxel is above 0"),
+        (np.zeros((12, 12, 12), np.float32), r"every voxel is 0\.0: nothing to see"),
         (np.ones((12, 12), np.float32), "is not one 3D volume"),
         (np.ones((12, 12, 12, 3), np.float32), "is not one 3D volume"),
         (np.full((12, 12, 12), np.nan, np.float32), "are not finite"),
