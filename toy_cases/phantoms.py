@@ -158,7 +158,7 @@ class Head(Anatomy):
     def bound(self, x: Drawn, y: Drawn, z: Drawn) -> Drawn:
         """An ellipsoid round the cerebrum, a cylinder round what is below."""
         hind = np.minimum(0.58 - np.hypot(x, y + 0.30), -z)
-        return np.maximum(_ball(x, y, z, (0, 0.02, 0.08), (0.74, 0.92, 0.76)), hind)
+        return np.asarray(np.maximum(_ball(x, y, z, (0, 0.02, 0.08), (0.74, 0.92, 0.76)), hind))
 
     def at(self, points: Points) -> Array:
         """Its intensities."""

@@ -88,9 +88,9 @@ def open_source(
         case Kind.FOLDER if path is not None:
             source = FolderSource(folder=path, grid=grid, modality=modality, window=window)
         case Kind.DICOM:
-            source = _extra("dicom", "pydicom").open_folder(path, grid=grid, modality=modality, window=window)
+            source = load_extra("dicom", "pydicom").open_folder(path, grid=grid, modality=modality, window=window)
         case Kind.TEMPLATE:
-            source = _extra("template", "nilearn").open_population(dataset, grid, seed=seed, count=count)
+            source = load_extra("template", "nilearn").open_population(dataset, grid, seed=seed, count=count)
         case _:
             source = PhantomSource.open(dataset, grid, seed=seed, count=count)
     return source
@@ -217,7 +217,7 @@ def patient_token(patient: str) -> str:
     return hashlib.sha256(f"patient:{patient}".encode()).hexdigest()[:16]
 
 
-def _extra(module: str, library: str) -> ModuleType:
+def load_extra(module: str, library: str) -> ModuleType:
     """Load the module of ours that needs an extra."""
     try:
         return import_module(f"toy_cases.{module}")
