@@ -9,7 +9,9 @@ import yaml
 
 from cli.console import complain, err, out
 from cli.facts import facts, server_settings
-from evaluator.dataset import Manifest, build_manifest
+from evaluator.commitment import FILE as COMMITMENT
+from evaluator.commitment import Commitment, broken
+from evaluator.dataset import DatasetError, Manifest, build_manifest
 from server import challenges
 from server.errors import Refused
 from server.storage import Store
@@ -59,11 +61,37 @@ def check(folder: Path = typer.Argument(help="a challenge folder")) -> None:
     file = read(folder)
     manifest = Manifest.read(folder)
     wrong = [complaint for dataset in file.datasets for complaint in manifest.verify(folder, dataset.name)]
-    for complaint in wrong:
-        err.print(complaint, style="red", markup=False, soft_wrap=True)
-    if wrong:
-        raise typer.Exit(1)
+    end_with([*wrong, *manifest.verify_files(folder)])
     out.print(f"{folder} is as its manifest says: {summary(manifest)}", soft_wrap=True)
+
+
+@app.command()
+def commit(folder: Path = typer.Argument(help="a challenge folder, complete")) -> None:
+    """Print one hash over manifest, labels and deal, to publish before the challenge opens."""
+    try:
+        manifest = Manifest.read(folder)
+        wrong = [complaint for dataset in manifest.datasets for complaint in manifest.verify(folder, dataset)]
+        end_with([*wrong, *manifest.verify_files(folder)])
+        made = Commitment.of(folder)
+    except DatasetError as error:
+        complain(str(error))
+    made.write(folder)
+    out.print(f"Wrote {folder / COMMITMENT}: keep it with the labels, which it gives away. Publish:", soft_wrap=True)
+    out.print(made.sha256)
+
+
+@app.command()
+def verify(
+    folder: Path = typer.Argument(help="a challenge folder"),
+    commitment: str = typer.Option(help="the hash that was published"),
+) -> None:
+    """Prove that manifest, labels and deal are what was committed to; name what is not, and end with 1."""
+    try:
+        wrong = broken(folder, commitment)
+    except DatasetError as error:
+        complain(str(error))
+    end_with(wrong)
+    out.print(f"{folder} is what was committed to: {commitment}", soft_wrap=True)
 
 
 @app.command()
@@ -79,6 +107,14 @@ def load(
         except Refused as refused:
             complain(refused.message)
     out.print(f"Loaded {slug}")
+
+
+def end_with(wrong: list[str]) -> None:
+    """Print complaints and end with 1, if there are any."""
+    for complaint in wrong:
+        err.print(complaint, style="red", markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 def read(folder: Path) -> challenges.ChallengeFile:
