@@ -26,7 +26,7 @@ EXTRA = "toy"
 FIELD_GRID = 32  # a bias field is a polynomial of low order: it is drawn on so many voxels a side
 ORDER = 3  # of that polynomial
 TERMS = 20  # it has so many coefficients
-KNOTS = 9  # control points of a deformation along each side
+KNOTS = 11  # control points of a deformation along each side
 FIXED = 3  # of them at each end: the border stays where it is
 
 
@@ -35,7 +35,7 @@ def elastic(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array,
 
     B-spline free-form deformation (Rueckert et al. 1999, IEEE TMI 18:712), TorchIO's ElasticDeformation.
     """
-    size = float(rng.uniform(0.05, 0.08)) * body_side(body)
+    size = float(rng.uniform(0.04, 0.06)) * body_side(body)
     knots = rng.uniform(-size, size, (KNOTS, KNOTS, KNOTS, 3))
     for axis in range(3):
         np.moveaxis(knots, axis, 0)[:FIXED] = 0
@@ -144,9 +144,12 @@ def _ghosts(
 
 
 def _applied(transform: torchio.Transform, volume: Array) -> Array:
-    """Transform a volume of voxels taken as 1 mm wide; gives a new array."""
+    """Transform a volume of voxels taken as 1 mm wide; gives a new array.
+
+    TorchIO draws from torch's own generator whether to act at all, so that one is put back.
+    """
     image = torchio.ScalarImage(tensor=torch.from_numpy(volume[None].copy()), affine=np.eye(4))
-    with _one_thread():
+    with _one_thread(), torch.random.fork_rng(devices=[]):
         changed = transform(image)
     return np.array(changed.data[0].numpy(), dtype=np.float32)
 

@@ -1,5 +1,7 @@
 """Mild global anomalies: a legitimate scan that only knowledge of many others tells from a normal one."""
 
+from functools import reduce
+
 import numpy as np
 from scipy import ndimage
 
@@ -9,6 +11,7 @@ from toy_cases.anomalies.spoiling import CT, MR, Frame, Parameters, along, globa
 from toy_cases.body import Places, body_side
 
 FLOOR = 0.004  # mean absolute change over the body; noise of a good scan is about 0.01
+BULGES = 3  # places, at most
 SOFTNESS = 0.003  # of the side: not quite a voxel at 256
 SOFTNESS_VOXELS = 0.45  # and at least so many; less changes nothing
 
@@ -62,29 +65,35 @@ def twisted(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array,
 
 
 def swollen(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
-    """Enlarge whatever lies around a place inside; its neighbours make room.
+    """Enlarge whatever lies around some places inside; its neighbours make room.
 
-    An enlarged organ without any change of its tissue: smooth local deformation (Zimmerer et al. 2022).
+    Enlarged organs without any change of their tissue: smooth local deformation (Zimmerer et al. 2022).
     """
     return _bulged(normal, body, rng, float(rng.uniform(0.40, 0.60)))
 
 
 def shrunken(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
-    """Shrink whatever lies around a place inside; its neighbours move in.
+    """Shrink whatever lies around some places inside; its neighbours move in.
 
-    An organ too small, without any change of its tissue: smooth local deformation (Zimmerer et al. 2022).
+    Organs too small, without any change of their tissue: smooth local deformation (Zimmerer et al. 2022).
     """
     return _bulged(normal, body, rng, -float(rng.uniform(0.5, 0.8)))
 
 
 def _bulged(normal: Array, body: Mask, rng: np.random.Generator, strength: float) -> tuple[Array, Parameters]:
-    radius = float(rng.uniform(0.24, 0.34)) * body_side(body)
-    centre = Places.of(body).draw(rng, 0.9 * radius)
-    if centre is None:
-        raise NoPlaceError(f"no room for a deformation {2 * radius:.0f} voxels wide in a volume of {normal.shape}")
-    return warps.warp(normal, warps.bulging(centre, radius, strength)), {
-        "centre": " ".join(map(str, centre)),
-        "radius_voxels": round(radius, 2),
+    places, side = Places.of(body), body_side(body)
+    radii = rng.uniform(0.24, 0.34, BULGES) * side
+    centres = [places.draw(rng, 0.9 * float(radius)) for radius in radii]
+    bulges = [
+        warps.bulging(centre, float(radius), strength)
+        for centre, radius in zip(centres, radii, strict=True)
+        if centre is not None
+    ]
+    if not bulges:
+        raise NoPlaceError(f"no room for a deformation {2 * radii.min():.0f} voxels wide in {normal.shape}")
+    return warps.warp(normal, lambda place: reduce(lambda pulled, bulge: bulge(pulled), bulges, place)), {
+        "places": len(bulges),
+        "radius_voxels": round(float(radii.mean()), 2),
         "strength": round(strength, 4),
     }
 

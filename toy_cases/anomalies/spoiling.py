@@ -18,7 +18,7 @@ Spoil = Callable[[Array, Mask, np.random.Generator], tuple[Array, Parameters]]
 TRIES = 8  # draws before a scan is given up
 DUST = np.float32(5e-4)  # what filters leave of nothing; no scan's darkest tissue is darker
 GRID = 64  # cells a side at most, on which the air around a body is looked for
-CUT = 0.3  # of the largest slice: an outermost slice larger than that was cut, not the body's own end
+CUT = 0.8  # of the slice a tenth further in: an outermost slice larger than that is no rounded end
 SLAB_VOXELS = 2**21  # worked on at a time
 BOTH = frozenset({"mr", "ct"})
 MR = frozenset({"mr"})
@@ -119,8 +119,10 @@ class _Extent:
     def of(cls, body: Mask, axis: int) -> "_Extent":
         sizes = np.count_nonzero(body, axis=tuple(a for a in range(3) if a != axis))
         seen = np.flatnonzero(sizes)
-        flat = max(sizes[seen[0]], sizes[seen[-1]]) > CUT * sizes.max()
-        return cls(first=int(seen[0]), side=int(seen[-1] - seen[0]) + 1, cut=bool(flat))
+        first, last, deep = int(seen[0]), int(seen[-1]), min(max(1, seen.size // 10), seen.size - 1)
+        flat = sizes[first] > CUT * sizes[first + deep] or sizes[last] > CUT * sizes[last - deep]
+        cut = first == 0 or last == sizes.size - 1 or bool(flat)
+        return cls(first=first, side=last - first + 1, cut=cut)
 
     @property
     def centre(self) -> float:
