@@ -142,7 +142,7 @@ class Head(Anatomy):
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Head":
         """A random person."""
-        pose = Pose.draw(rng, scale=0.035, tilt_degrees=2.0, bend=0.020)
+        pose = Pose.draw(rng, scale=0.03, tilt_degrees=2.0, bend=0.018)
         folds, fine, wave, bias, texture = (Field.draw(rng, cells) for cells in (15, 24, 8, 3, 40))
         white, grey, fluid = (float(value) for value in rng.normal((0.80, 0.56, 0.20), (0.02, 0.02, 0.015)))
         return cls(

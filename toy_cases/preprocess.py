@@ -133,8 +133,11 @@ def examine(voxels: Voxels, *, modality: Modality | None = None, window: tuple[f
     odd = array.size - int(np.count_nonzero(np.isfinite(array)))
     if odd:
         raise ValueError(f"{name}: {odd} voxels are not finite")
-    if array.min() == array.max():
-        raise ValueError(f"{name}: every voxel is {array.min()}: nothing to see")
+    low, high = array.min(), array.max()
+    if low == high:
+        raise ValueError(f"{name}: every voxel is {low}: nothing to see")
+    if ((array == low) | (array == high)).all():
+        raise ValueError(f"{name}: holds {low} and {high} alone: a mask, not a scan")
     modality = _modality(voxels, modality)
     window = window or (CT_WINDOW if modality is Modality.CT else _mr_window(name, array))
     if not window[0] < window[1]:

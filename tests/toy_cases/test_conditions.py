@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     """Give two heads; a lesion on the right of the first."""
     head = np.zeros((30, 36, 30), dtype=np.float32)
     head[4:26, 4:32, 4:26] = 60
+    head[4:26, 4:32, 4:8] = 50
     lesion = np.zeros(head.shape, dtype=np.uint8)
     lesion[18:23, 10:15, 12:17] = 3
     save(tmp_path / "healthy.nii.gz", head)

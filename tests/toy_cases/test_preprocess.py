@@ -141,6 +141,7 @@ def speckle(shape: tuple[int, ...]) -> Array:
     ("array", "affine", "complaint"),
     [
         (np.full((20, 20, 20), 7, np.float32), AFFINE, r"every voxel is 7\.0"),
+        (np.where(lopsided() > 150, 1, 0), AFFINE, r"holds 0 and 1 alone: a mask, not a scan"),
         (-lopsided() / 100, AFFINE, "no voxel is above 0"),
         (np.where(lopsided() > 200, np.inf, lopsided()), AFFINE, "voxels are not finite"),
         (speckle((30, 30, 30)), AFFINE, "no body found: neighbouring voxels have no more in common than in noise"),
@@ -160,6 +161,7 @@ def test_what_is_no_scan_is_refused(array: Array, affine: npt.NDArray[np.float64
 def test_ct_without_its_intercept_is_refused() -> None:
     stored = np.zeros((30, 30, 30), dtype=np.float32)
     stored[4:26, 4:26, 4:26] = 1060  # soft tissue, 1024 too high
+    stored[10:20, 10:20, 10:20] = 1500
 
     with pytest.raises(ValueError, match="is not CT in HU"):
         scan_of(stored, modality=Modality.CT)

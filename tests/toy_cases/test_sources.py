@@ -70,7 +70,8 @@ def test_a_cubes_affine_leads_back_to_the_same_place(tmp_path: Path) -> None:
 
 def test_aspect_is_kept_and_the_rest_is_padding(tmp_path: Path) -> None:
     affine = np.diag([1.0, 1, 4, 1])
-    scan = read_scan(saved(tmp_path / "a.nii.gz", np.pad(np.full((40, 20, 10), 9.0, np.float32), 2), affine), size=40)
+    array = np.broadcast_to(np.linspace(8, 9, 40, dtype=np.float32)[:, None, None], (40, 20, 10))
+    scan = read_scan(saved(tmp_path / "a.nii.gz", np.pad(array, 2), affine), size=40)
 
     sides = [np.count_nonzero(scan.volume.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
     assert scan.volume.shape == (40, 40, 40)
