@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toy_cases.anomalies import Category
+from toy_cases.preprocess import Modality
 
 SMALLEST = 16  # voxels a side; below it an anomaly has no room
 ADVICE = {
@@ -45,7 +46,7 @@ class SourceRecipe(Part):
 
     kind: Literal["phantoms", "folder", "dicom", "template"]
     path: Path | None = None  # of a folder; relative ones start at the recipe
-    modality: Literal["mr", "ct"] | None = None  # None: looked up in each scan's values
+    modality: Modality | None = None  # None: looked up in each scan's values
     window: tuple[float, float] | None = None  # source intensities that become 0 and 1
     anatomy: Literal["brain", "abdom"] | None = None  # of phantoms; None: the data set's name
 
@@ -133,7 +134,7 @@ class DatasetRecipe(Part):
     def modalities(self) -> frozenset[str]:
         """What an anomaly must make sense for: both, where it is not said which."""
         if self.source.modality:
-            return frozenset({self.source.modality})
+            return frozenset({str(self.source.modality)})
         if self.source.kind == "phantoms":
             return frozenset({"ct" if self.anatomy == "abdom" else "mr"})
         return frozenset({"mr"} if self.source.kind == "template" else {"mr", "ct"})
@@ -178,7 +179,9 @@ def read(path: Path) -> tuple[Recipe, bytes]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise RecipeError([f"{path}: cannot be read ({error.strerror}); `mood data recipe > {path}` makes one"]) from error
+        raise RecipeError(
+            [f"{path}: cannot be read ({error.strerror}); `mood data recipe > {path}` makes one"]
+        ) from error
     recipe = parse(content, name=path.name)
     folder = path.absolute().parent
     datasets = [_placed(dataset, folder) for dataset in recipe.datasets]
@@ -229,7 +232,7 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice, of which YAML would keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  its own signature
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]  as above
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} stands twice", node.start_mark)
