@@ -2,8 +2,8 @@
 
 Loaded only when asked for: it imports torch, which the extra `toy` brings. Every parameter comes from the
 generator, and TorchIO's deterministic transforms are used, never its Random ones; torch works in one thread
-meanwhile, so the bytes depend on neither. Transforms in k-space hold several complex volumes: about 0.6 GB at
-256³, 5 GB at 512³.
+meanwhile, so the bytes depend on neither. Transforms in k-space hold several complex volumes: a process that
+draws them comes to 1.8 GB at 256³.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import torch
 import torchio
 from scipy import ndimage
 
+from toy_cases.anomalies import warps
 from toy_cases.anomalies.alterations import FLOOR as STRONG
 from toy_cases.anomalies.base import Array, Category, Mask
 from toy_cases.anomalies.corruptions import FLOOR as MILD
@@ -24,6 +25,7 @@ from toy_cases.body import body_side
 
 EXTRA = "toy"
 FIELD_GRID = 32  # a bias field is a polynomial of low order: it is drawn on so many voxels a side
+DEFORMATION_GRID = 48  # and the places that a deformation pulls from on so many
 ORDER = 3  # of that polynomial
 TERMS = 20  # it has so many coefficients
 KNOTS = 11  # control points of a deformation along each side
@@ -36,12 +38,16 @@ def elastic(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array,
     B-spline free-form deformation (Rueckert et al. 1999, IEEE TMI 18:712), TorchIO's ElasticDeformation.
     """
     size = float(rng.uniform(0.04, 0.06)) * body_side(body)
-    knots = rng.uniform(-size, size, (KNOTS, KNOTS, KNOTS, 3))
+    knots = rng.uniform(-1, 1, (KNOTS, KNOTS, KNOTS, 3))
     for axis in range(3):
         np.moveaxis(knots, axis, 0)[:FIXED] = 0
         np.moveaxis(knots, axis, 0)[-FIXED:] = 0
-    transform = torchio.ElasticDeformation(control_points=knots, max_displacement=(size, size, size))
-    return _applied(transform, normal), {"displacement_voxels": round(size, 2)}
+    # Coordinates are deformed on a coarse grid, and then the volume by them: at 256³ in a tenth of the time.
+    cells = np.array([DEFORMATION_GRID / side for side in normal.shape])
+    transform = torchio.ElasticDeformation(control_points=knots * size * cells, max_displacement=tuple(size * cells))
+    ramps = np.indices((DEFORMATION_GRID,) * 3, dtype=np.float32)
+    offsets = [(_applied(transform, ramp) - ramp) / np.float32(cell) for ramp, cell in zip(ramps, cells, strict=True)]
+    return warps.warp(normal, warps.drifting(offsets, normal.shape)), {"displacement_voxels": round(size, 2)}
 
 
 def biased(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:

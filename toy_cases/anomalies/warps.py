@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from toy_cases.anomalies.base import Array
-from toy_cases.anomalies.spoiling import slabs
+from toy_cases.anomalies.spoiling import along, slabs
 
 Place = list[Array]  # x, y and z; each broadcasts over a slab
 Pull = Callable[[Place], Place]
@@ -92,6 +92,25 @@ def barrel(centre: tuple[float, ...], reach: tuple[float, ...], strength: float)
         ]
 
     return pull
+
+
+def drifting(offsets: list[Array], shape: tuple[int, ...]) -> Pull:
+    """Take each voxel from as far away as three fields say, in voxels along x, y and z.
+
+    Each field is given on a coarse grid over the whole volume, and is linear between its cells.
+    """
+    return lambda place: [p + _refined(field, place, shape) for p, field in zip(place, offsets, strict=True)]
+
+
+def _refined(field: Array, place: Place, shape: tuple[int, ...]) -> Array:
+    """The field on the lines of a slab, one axis after the other: only the last step is as large as the slab."""
+    for axis, (line, side) in enumerate(zip(place, shape, strict=True)):
+        cells = field.shape[axis]
+        at = np.clip((line.ravel() + 0.5) * (cells / side) - 0.5, 0, cells - 1)
+        low = np.minimum(at.astype(int), cells - 2)
+        share = along(axis, (at - low).astype(np.float32))
+        field = field.take(low, axis) * (1 - share) + field.take(low + 1, axis) * share
+    return field
 
 
 def _squared(offsets: Place, reach: tuple[float, ...]) -> Array:

@@ -78,3 +78,13 @@ def test_a_barrel_draws_the_outside_inwards() -> None:
 
     assert warped[10, 10, 10] == 1
     assert warped.sum() < cube(3, 18).sum()
+
+
+def test_drift_is_linear_between_coarse_cells() -> None:
+    volume = np.broadcast_to(np.arange(24, dtype=np.float32)[:, None, None], (24, 12, 8)).copy()
+    still = np.zeros((6, 4, 4), dtype=np.float32)
+    across = np.broadcast_to(np.linspace(0, 3, 4, dtype=np.float32)[None, :, None], still.shape).copy()
+
+    drifted = warps.warp(volume, warps.drifting([across, still, still], volume.shape))
+
+    np.testing.assert_allclose(drifted[5, :, 3], 5 + np.clip((np.arange(12) + 0.5) / 3 - 0.5, 0, 3), atol=1e-5)
