@@ -16,6 +16,7 @@ Mask = npt.NDArray[np.bool_]
 Place = tuple[int, int, int]  # voxels
 GRID = 64  # side of the grid that is searched
 AIR = np.float32(0.05)  # air and padding are darker
+THIN = 24  # parts of the grid's side: half the thickness of what may be a table
 GAP = 2  # grid cells: narrower clefts, such as sulci, belong to the body
 
 
@@ -23,12 +24,11 @@ def body_of(volume: Array) -> Mask:
     """Where the body is, holes such as gas and fluid filled; the shape of the volume, empty where none is found."""
     step = _step(volume.shape)
     seen = volume[::step, ::step, ::step] > AIR
-    closed = ndimage.binary_closing(np.pad(seen, GAP), iterations=GAP)[GAP:-GAP, GAP:-GAP, GAP:-GAP]
-    parts, count = ndimage.label(closed)
+    parts, count = ndimage.label(_without_table(seen))
     if count == 0:
         return np.zeros(volume.shape, dtype=np.bool_)
     largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(largest, 2, 0)], axis=2)
+    filled = _filled(ndimage.binary_closing(np.pad(largest, GAP), iterations=GAP)[GAP:-GAP, GAP:-GAP, GAP:-GAP])
     # Deep inside everything is body; near the outline, which the grid knows only roughly, what is not air.
     core = _grown(ndimage.binary_erosion(filled, border_value=1), step, volume.shape)
     rim = _grown(ndimage.binary_dilation(filled), step, volume.shape)
@@ -76,6 +76,21 @@ class Places:
     def _place(self, found: Iterable[int]) -> Place:
         x, y, z = (min(c, side - 1) for c, side in zip(found, self.shape, strict=True))
         return x, y, z
+
+
+def _without_table(seen: Mask) -> Mask:
+    """Take off what is thin, such as a table, a tube or noise; whatever is near something thick stays."""
+    thin = max(seen.shape) // THIN
+    if thin == 0:
+        return seen
+    thick = ndimage.binary_opening(np.pad(_filled(seen), thin, mode="edge"), iterations=thin)
+    inner = thick[thin:-thin, thin:-thin, thin:-thin]
+    return np.asarray(ndimage.binary_dilation(inner, iterations=thin) & seen)
+
+
+def _filled(mask: Mask) -> Mask:
+    """Fill what is enclosed within an axial plane."""
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(mask, 2, 0)], axis=2)
 
 
 def _step(shape: tuple[int, ...]) -> int:

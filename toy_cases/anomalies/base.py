@@ -105,5 +105,5 @@ def measured(before: Array, after: Array, mask: Mask) -> dict[str, float | str]:
         "size_voxels": int(np.count_nonzero(mask)),
         "diameter_voxels": max(sides),
         "contrast": round(float(np.abs(change).mean()), 4),
-        "shift": round(float(change.mean()), 4),
+        "shift": round(float(change.mean()), 4) + 0.0,  # no -0.0
     }

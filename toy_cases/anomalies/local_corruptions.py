@@ -33,7 +33,7 @@ def noise(spot: Spot, rng: np.random.Generator) -> Painted:
 
 def blur(spot: Spot, rng: np.random.Generator) -> Painted:
     """The part is out of focus: motion or partial volume in a few slices only (Kascenas et al. 2022)."""
-    sigma = float(rng.uniform(0.2, 0.35)) * spot.radius
+    sigma = float(rng.uniform(0.15, 0.25)) * spot.radius
     return blended(spot, _part(spot, rng), _filtered(spot, sigma), sigma_voxels=round(sigma, 2))
 
 

@@ -6,8 +6,10 @@ from scipy import ndimage
 
 from toy_cases.anomalies.base import Array, Mask
 from toy_cases.anomalies.spots import Axes, Painted, Spot
+from toy_cases.fields import Field, Grid
 from toy_cases.rigid import rotation
 
+BULGE = 1.2  # standard deviations; with the roughest outline still within the box of a spot
 TOUCHED = 0.05  # a lighter cover is no paint
 NORMAL_QUARTILE = 0.3186  # lower quartile of |N(0, 1)|
 MOST_GRAIN = 0.04  # standard deviation; more is structure, not noise
@@ -18,12 +20,8 @@ Drawn = npt.NDArray[np.floating]
 
 def smooth_field(shape: tuple[int, ...], rng: np.random.Generator, cells: int) -> Array:
     """A smooth random function, about N(0, 1), with `cells` bumps along each side, whatever the shape."""
-    knots = rng.standard_normal((cells + 3,) * 3).astype(np.float32)
-    made = np.empty(shape, dtype=np.float32)
-    step = np.array([cells / max(side - 1, 1) for side in shape])
-    ndimage.affine_transform(knots, step, offset=1.0, output=made, order=3, mode="nearest", prefilter=False)
-    made /= np.float32(0.33)  # a B-spline sum shrinks the spread to a third
-    return made
+    x, y, z = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
+    return Field.draw(rng, cells).at(Grid(x=x, y=y, z=z, step=2 / max(shape)))
 
 
 def soft(depth: Drawn, width: float) -> Array:
@@ -41,14 +39,20 @@ def turned(axes: Axes, rng: np.random.Generator) -> Axes:
 def blob(spot: Spot, rng: np.random.Generator, *, rough: float = 0.15, stretch: float = 0.15) -> Array:
     """Give the depth below an irregular outline, in radii: a turned ellipsoid pushed in and out by a field.
 
-    `rough` and `stretch` are standard deviations, of the outline and of the log of the half axes.
+    In one piece, and within the box: bulges end softly at `BULGE`. `rough` and `stretch` are standard deviations,
+    of the outline and of the log of the half axes.
     """
-    halves = np.exp(np.clip(rng.normal(0, stretch, 3), -0.3, 0.2)).astype(np.float32)
+    halves = np.exp(np.clip(rng.normal(0, stretch, 3), -0.35, 0.05)).astype(np.float32)
     x, y, z = (axis / half for axis, half in zip(turned(spot.axes, rng), halves, strict=True))
-    outline = 1 - np.sqrt(x**2 + y**2 + z**2)
+    depth = np.asarray(1 - np.sqrt(x**2 + y**2 + z**2), dtype=np.float32)
     if rough == 0:
-        return np.asarray(outline, dtype=np.float32)
-    return np.asarray(outline + np.float32(rough) * smooth_field(outline.shape, rng, 5), dtype=np.float32)
+        return depth
+    depth += np.float32(rough * BULGE) * np.tanh(smooth_field(depth.shape, rng, 5) / np.float32(BULGE))
+    pieces, count = ndimage.label(depth > 0)
+    if count > 1:
+        largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        depth[(pieces > 0) & (pieces != largest)] = -1
+    return depth
 
 
 def grain(spot: Spot, rng: np.random.Generator) -> Array:
