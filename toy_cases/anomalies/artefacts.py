@@ -86,7 +86,7 @@ def badly_moved(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Ar
 def ghosted(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:  # noqa: ARG001  all over
     """Lay faint copies of the body over it.
 
-    Pulsation along the phase-encoding axis (Axel et al. 1986, Radiology 160:778), TorchIO's Ghosting.
+    Breathing and pulsation along the phase-encoding axis (Axel et al. 1986, Radiology 160:795), TorchIO's Ghosting.
     """
     return _ghosts(normal, float(rng.uniform(0.25, 0.40)), 0.02, rng)
 
@@ -94,7 +94,7 @@ def ghosted(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array,
 def badly_ghosted(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:  # noqa: ARG001
     """Lay strong copies of the body over it and the air.
 
-    Pulsation along the phase-encoding axis (Axel et al. 1986, Radiology 160:778), TorchIO's Ghosting.
+    Breathing and pulsation along the phase-encoding axis (Axel et al. 1986, Radiology 160:795), TorchIO's Ghosting.
     """
     return _ghosts(normal, float(rng.uniform(0.9, 1.4)), None, rng)
 
@@ -102,8 +102,7 @@ def badly_ghosted(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[
 def spiked(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:  # noqa: ARG001  all over
     """Cover the scan with stripes.
 
-    Sparks while k-space is read: the herringbone artefact (Heiland 2008, Magn Reson Imaging Clin N Am), TorchIO's
-    Spike.
+    Sparks while k-space is read: the herringbone artefact (Heiland 2008, Clin Neuroradiol 18:25), TorchIO's Spike.
     """
     count = int(rng.integers(1, 4))
     size = float(rng.uniform(1.2, 2.5)) / count
@@ -184,10 +183,10 @@ _mr = partial(global_kind, modalities=MR, needs=EXTRA)
 KINDS = (
     _mr(Category.CORRUPTIONS, "elastic", elastic, difficulty=1, floor=MILD, everywhere=True, modalities=BOTH),
     _mr(Category.CORRUPTIONS, "bias field", biased, difficulty=2, floor=MILD),
-    _mr(Category.CORRUPTIONS, "motion", moved, difficulty=2, floor=MILD),
-    _mr(Category.CORRUPTIONS, "ghosting", ghosted, difficulty=2, floor=MILD),
+    _mr(Category.CORRUPTIONS, "motion", moved, difficulty=1, floor=MILD),
+    _mr(Category.CORRUPTIONS, "ghosting", ghosted, difficulty=1, floor=MILD),
     _mr(Category.ALTERATIONS, "bias field", badly_biased, difficulty=4, floor=STRONG),
     _mr(Category.ALTERATIONS, "motion", badly_moved, difficulty=3, floor=STRONG),
-    _mr(Category.ALTERATIONS, "ghosting", badly_ghosted, difficulty=3, floor=STRONG, everywhere=True),
+    _mr(Category.ALTERATIONS, "ghosting", badly_ghosted, difficulty=4, floor=STRONG, everywhere=True),
     _mr(Category.DESTRUCTIONS, "spikes", spiked, difficulty=4, floor=FATAL, everywhere=True),
 )

@@ -43,7 +43,7 @@ def sheared(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array,
 def turned(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
     """Turn a body further than people lie.
 
-    A patient lying askew; rotation is the plainest of the geometric outliers of Hendrycks and Dietterich 2019.
+    A patient lying askew; the rotation of Hendrycks and Dietterich 2019 (ImageNet-P), further.
     """
     frame, degrees = Frame.of(body), signed(rng, 14, 22)
     # Where the scan cuts the body off, no more of it can be turned into sight.
@@ -197,21 +197,21 @@ def cupped(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, 
 
 
 KINDS = (
-    global_kind(Category.CORRUPTIONS, "mirrored", mirrored, difficulty=1, floor=FLOOR, everywhere=True, modalities=CT),
+    global_kind(Category.CORRUPTIONS, "mirrored", mirrored, difficulty=3, floor=FLOOR, everywhere=True, modalities=CT),
     global_kind(
-        Category.CORRUPTIONS, "barrelled", barrelled, difficulty=1, floor=FLOOR, everywhere=True, modalities=MR
+        Category.CORRUPTIONS, "barrelled", barrelled, difficulty=2, floor=FLOOR, everywhere=True, modalities=MR
     ),
     global_kind(Category.CORRUPTIONS, "swollen", swollen, difficulty=1, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "shrunken", shrunken, difficulty=1, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "twisted", twisted, difficulty=2, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "twisted", twisted, difficulty=1, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "lopsided", lopsided, difficulty=2, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "toned", toned, difficulty=2, floor=FLOOR),
-    global_kind(Category.CORRUPTIONS, "softened", softened, difficulty=2, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "toned", toned, difficulty=3, floor=FLOOR),
+    global_kind(Category.CORRUPTIONS, "softened", softened, difficulty=1, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "faded", faded, difficulty=2, floor=FLOOR, modalities=MR),
     global_kind(Category.CORRUPTIONS, "cupped", cupped, difficulty=2, floor=FLOOR, modalities=CT),
-    global_kind(Category.CORRUPTIONS, "wavy", wavy, difficulty=3, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "grainy", grainy, difficulty=3, floor=FLOOR),
-    global_kind(Category.CORRUPTIONS, "squeezed", squeezed, difficulty=3, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "sheared", sheared, difficulty=3, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "wavy", wavy, difficulty=2, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "grainy", grainy, difficulty=2, floor=FLOOR),
+    global_kind(Category.CORRUPTIONS, "squeezed", squeezed, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "sheared", sheared, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "turned", turned, difficulty=4, floor=FLOOR, everywhere=True),
 )

@@ -160,7 +160,7 @@ def byte_swapped(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[A
 def folded_over(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
     """Lay what lies beyond a too small field of view over its other side.
 
-    Aliasing along the phase-encoding axis (Heiland 2008, Magn Reson Imaging Clin N Am; wrap-around).
+    Aliasing along the phase-encoding axis (Heiland 2008, Clin Neuroradiol 18:25, wrap-around).
     """
     frame, axis = Frame.of(body), int(rng.integers(3))
     field = max(2, round(2 * frame.reach[axis] * float(rng.uniform(0.5, 0.75))))
@@ -175,7 +175,7 @@ def folded_over(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Ar
 def zippered(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
     """Draw dotted lines through the scan.
 
-    A radio-frequency leak: lines of single frequencies across phase encoding (Heiland 2008, zipper artefact).
+    A radio-frequency leak: lines of single frequencies across phase encoding (Heiland 2008, Clin Neuroradiol 18:25, zipper).
     """
     frame, axis = Frame.of(body), int(rng.integers(3))
     count, thick = int(rng.integers(3, 7)), max(1, round(0.012 * body_side(body)))
@@ -213,22 +213,24 @@ def _blocks(normal: Array, frame: Frame, count: int, rng: np.random.Generator) -
 
 
 KINDS = (
-    global_kind(Category.DESTRUCTIONS, "missing slices", missing_slices, difficulty=3, floor=FLOOR, everywhere=True),
-    global_kind(Category.DESTRUCTIONS, "repeated slices", repeated_slices, difficulty=2, floor=FLOOR, everywhere=True),
+    global_kind(Category.DESTRUCTIONS, "missing slices", missing_slices, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(
+        Category.DESTRUCTIONS, "repeated slices", repeated_slices, difficulty=3, floor=FLOOR / 2, everywhere=True
+    ),
     global_kind(Category.DESTRUCTIONS, "shuffled slices", shuffled_slices, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(
-        Category.DESTRUCTIONS, "every second slice lost", lost_slices, difficulty=5, floor=FLOOR, everywhere=True
+        Category.DESTRUCTIONS, "interleaved slices lost", lost_slices, difficulty=5, floor=FLOOR, everywhere=True
     ),
     global_kind(Category.DESTRUCTIONS, "slipped slices", slipped_slices, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "half empty", half_empty, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "swapped octants", swapped_octants, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "shuffled blocks", shuffled_blocks, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "chequered", chequered, difficulty=5, floor=FLOOR, everywhere=True),
-    global_kind(Category.DESTRUCTIONS, "salt and pepper", salted, difficulty=4, floor=FLOOR),
+    global_kind(Category.DESTRUCTIONS, "salt and pepper", salted, difficulty=5, floor=FLOOR),
     global_kind(Category.DESTRUCTIONS, "overflown", overflown, difficulty=5, floor=FLOOR),
     global_kind(Category.DESTRUCTIONS, "byte-swapped", byte_swapped, difficulty=5, floor=FLOOR),
     global_kind(
         Category.DESTRUCTIONS, "folded over", folded_over, difficulty=4, floor=FLOOR, everywhere=True, modalities=MR
     ),
-    global_kind(Category.DESTRUCTIONS, "zippered", zippered, difficulty=3, floor=FLOOR, everywhere=True, modalities=MR),
+    global_kind(Category.DESTRUCTIONS, "zippered", zippered, difficulty=4, floor=FLOOR, everywhere=True, modalities=MR),
 )

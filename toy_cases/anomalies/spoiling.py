@@ -2,6 +2,9 @@
 
 A global anomaly is a function that spoils a volume; `Spoiler` makes of it what a `Kind` draws. Work goes slab
 by slab where it can: a volume of 512³ is half a gigabyte, and so is each array as large as it.
+
+A kind's difficulty is what simple methods make of it, not the eye: to a PCA of normal phantoms a blurred scan
+is hardly remarkable, and noise is.
 """
 
 import inspect
@@ -11,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from toy_cases.anomalies.base import VISIBLE, Array, Category, Drawn, Kind, Mask, NoPlaceError, Scope
+from toy_cases.anomalies.base import Array, Category, Drawn, Kind, Mask, NoPlaceError, Scope
+from toy_cases.body import AIR
 
 Parameters = Mapping[str, float | str]
 Spoil = Callable[[Array, Mask, np.random.Generator], tuple[Array, Parameters]]
@@ -171,13 +175,13 @@ def _around(normal: Array, body: Mask) -> Mask:
     Looked for on a coarse grid: a hole that is closed but for a gap narrower than a cell counts as closed.
     """
     step = max(1, -(-max(normal.shape) // GRID))
-    seen = normal[::step, ::step, ::step] >= VISIBLE
+    seen = normal[::step, ::step, ::step] >= AIR
     parts, _ = ndimage.label(np.pad(~seen, 1, constant_values=True))
     outside = ndimage.binary_dilation(parts == parts[0, 0, 0])[1:-1, 1:-1, 1:-1]
     x, y, z = (np.arange(side) // step for side in normal.shape)
     around = np.empty(normal.shape, dtype=np.bool_)
     for part in slabs(normal.shape):
-        around[part] = (outside[np.ix_(x[part], y, z)] | ~body[part]) & (normal[part] < VISIBLE)
+        around[part] = (outside[np.ix_(x[part], y, z)] | ~body[part]) & (normal[part] < AIR)
     return around
 
 
