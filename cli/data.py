@@ -6,6 +6,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.console import complain, err, out
+from cli.data_show import show
 from toy_cases import recipe as recipes
 from toy_cases.anomalies import NoPlaceError
 from toy_cases.build import DiskFullError, build
@@ -51,6 +52,8 @@ def make(
         if report.folders[home].is_dir():
             out.print(f"{report.folders[home]}: {MEANING[home]}", markup=False, soft_wrap=True)
 
+
+app.command()(show)
 
 MEANING = {
     SetName.CHALLENGE: "hidden; `mood challenge commit` and `mood challenge load` take it",
