@@ -16,6 +16,7 @@ Mask = npt.NDArray[np.bool_]
 Place = tuple[int, int, int]  # voxels
 GRID = 64  # side of the grid that is searched
 AIR = np.float32(0.05)  # air and padding are darker
+AROUND = np.ones((3, 3, 3), dtype=np.bool_)  # a grid cell and its neighbours, corners too
 THIN = 24  # parts of the grid's side: half the thickness of what may be a table
 GAP = 2  # grid cells: narrower clefts, such as sulci, belong to the body
 
@@ -30,8 +31,8 @@ def body_of(volume: Array) -> Mask:
     largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     filled = _filled(ndimage.binary_closing(np.pad(largest, GAP), iterations=GAP)[GAP:-GAP, GAP:-GAP, GAP:-GAP])
     # Deep inside everything is body; near the outline, which the grid knows only roughly, what is not air.
-    core = _grown(ndimage.binary_erosion(filled, border_value=1), step, volume.shape)
-    rim = _grown(ndimage.binary_dilation(filled), step, volume.shape)
+    core = _grown(ndimage.binary_erosion(filled, AROUND, border_value=1), step, volume.shape)
+    rim = _grown(ndimage.binary_dilation(filled, AROUND), step, volume.shape)
     rim &= volume > AIR
     return np.logical_or(core, rim, out=core)
 
@@ -83,9 +84,9 @@ def _without_table(seen: Mask) -> Mask:
     thin = max(seen.shape) // THIN
     if thin == 0:
         return seen
-    thick = ndimage.binary_opening(np.pad(_filled(seen), thin, mode="edge"), iterations=thin)
+    thick = ndimage.binary_opening(np.pad(_filled(seen), thin, mode="edge"), AROUND, iterations=thin)
     inner = thick[thin:-thin, thin:-thin, thin:-thin]
-    return np.asarray(ndimage.binary_dilation(inner, iterations=thin) & seen)
+    return np.asarray(ndimage.binary_dilation(inner, AROUND, iterations=thin) & seen)
 
 
 def _filled(mask: Mask) -> Mask:
