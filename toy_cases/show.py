@@ -31,7 +31,8 @@ NORMAL = "normal"
 WARNING = "This shows labels: keep it as secret as them."
 HOW = (
     "Axial, coronal and sagittal, the patient's right and the face to the left, 0 black and 1 white. An anomaly with a "
-    "mask is cut where its slices have most of it, and outlined in orange; all else is cut through the middle."
+    "mask is cut where its slices have most of it, and outlined in orange; all else is cut through the middle. "
+    "Difficulty is 1 (hardest to see) to 5 (plain)."
 )
 Row = dict[str, str]  # of cases.csv
 Progress = Callable[[int, int, str], None]  # done, of, what
