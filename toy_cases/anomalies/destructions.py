@@ -175,7 +175,7 @@ def folded_over(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Ar
 def zippered(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, Parameters]:
     """Draw dotted lines through the scan.
 
-    A radio-frequency leak: lines of single frequencies across phase encoding (Heiland 2008, Clin Neuroradiol 18:25, zipper).
+    A radio-frequency leak: lines of single frequencies in k-space (Heiland 2008, Clin Neuroradiol 18:25, zipper).
     """
     frame, axis = Frame.of(body), int(rng.integers(3))
     count, thick = int(rng.integers(3, 7)), max(1, round(0.012 * body_side(body)))
@@ -183,7 +183,7 @@ def zippered(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array
     turned = np.moveaxis(volume, axis, 0)
     for at in rng.integers(frame.first[axis], frame.first[axis] + frame.sides[axis], count):
         line = turned[at : at + thick]
-        line[:] = np.where(rng.random(line.shape, dtype=np.float32) < 0.5, np.float32(1), np.float32(0))  # noqa: PLR2004
+        line[:] = rng.integers(0, 2, line.shape, dtype=np.int8)
     return volume, {"axis": axis, "lines": count, "thick_voxels": thick}
 
 

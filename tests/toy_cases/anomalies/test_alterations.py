@@ -39,6 +39,18 @@ def test_thick_slices_are_the_means_of_thin_ones() -> None:
     np.testing.assert_allclose(turned[middle], before[same].mean(axis=0), atol=1e-6)
 
 
+def test_a_blurred_point_is_all_but_a_gaussian() -> None:
+    point, body = np.zeros((41,) * 3, dtype=np.float32), np.ones((41,) * 3, dtype=np.bool_)
+    point[20, 20, 20] = 1000
+
+    volume, drawn = alterations.blurred(point, body, np.random.default_rng(0))
+
+    line = volume[:, 20, 20].astype(np.float64) / volume[:, 20, 20].sum()
+    variance = float((line * (np.arange(41) - 20) ** 2).sum())
+    assert variance == pytest.approx(float(drawn["sigma_voxels"]) ** 2, rel=0.05)
+    assert volume.sum(dtype=np.float64) == pytest.approx(1000, rel=0.01)
+
+
 def test_posterised_scans_have_a_few_intensities() -> None:
     normal, body = whole_scans.person("abdom")
 

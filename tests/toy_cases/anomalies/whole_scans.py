@@ -18,7 +18,7 @@ from toy_cases.body import body_of
 from toy_cases.phantoms import PHANTOMS
 
 SIDE = 32
-SEEDS = range(5)
+SEEDS = range(4)
 MODALITIES = {"brain": "mr", "abdom": "ct"}
 
 
@@ -64,12 +64,13 @@ def check_the_contract(kind: Kind, name: str) -> None:
 def check_seeds(kind: Kind, name: str) -> None:
     """The same seed draws the same; another seed does not, where anything is drawn at all."""
     normal, body = person(name)
-    first, again, *others = (kind.draw(normal, body, np.random.default_rng(seed)) for seed in (4, 4, 5, 6, 7, 8))
+    first, again = (kind.draw(normal, body, np.random.default_rng(4)) for _ in range(2))
 
     assert first.volume.tobytes() == again.volume.tobytes()
     assert first.parameters == again.parameters
     if set(first.parameters) != {"contrast"}:
-        assert any(first.volume.tobytes() != other.volume.tobytes() for other in others)
+        others = (kind.draw(normal, body, np.random.default_rng(seed)).volume for seed in range(5, 12))
+        assert any(first.volume.tobytes() != other.tobytes() for other in others)
 
 
 def check_kinds(kinds: Sequence[Kind], modality: str) -> None:
