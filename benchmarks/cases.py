@@ -2,7 +2,8 @@
 
 The same plan is built from nothing; then the volumes that were made are written again, in one process, and
 nothing else is done. Both read no scan from disk: phantoms are drawn, which is a part of the time that is
-told apart. One line a size; the most memory is one process's.
+told apart. Seconds on a clock, and seconds of a core, which a busy machine does not lengthen much. One line a
+size; the most memory is one process's.
 
     .venv/bin/python benchmarks/cases.py [--sizes 256 512] [--cases 12] [--processes N]
 """
@@ -12,6 +13,9 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -39,27 +43,51 @@ def plan_of(size: int, cases: int) -> Plan:
     return make_plan(recipe, recipe.to_yaml())
 
 
-def drawing_s(plan: Plan) -> float:
-    """Seconds to draw the phantoms alone, one after the other, from the first three."""
-    (planned,) = plan.datasets
-    some = planned.cases[:3]
-    start = time.monotonic()
-    for case in some:
-        planned.source.read(case.scan)
-    return (time.monotonic() - start) * len(planned.cases) / len(some)
+@dataclass
+class Clock:
+    """Adds up what passes inside `running`, on the wall and on the cores, child processes included once they ended."""
+
+    wall_s: float = 0.0
+    core_s: float = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count this."""
+        wall, core = time.monotonic(), core_seconds()
+        yield
+        self.wall_s += time.monotonic() - wall
+        self.core_s += core_seconds() - core
+
+    def rate(self, cases: int) -> str:
+        """Say both, and how many cases a minute that is."""
+        return f"{self.wall_s:.0f} s, {self.core_s:.0f} core s = {60 * cases / self.wall_s:.1f} a minute"
 
 
-def writing_s(out: Path) -> float:
-    """Seconds to write again what was written, volumes and pixel labels."""
-    taken = 0.0
+def core_seconds() -> float:
+    """What this process and those that ended took of the cores."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in spent)
+
+
+def drawing(plan: Plan) -> Clock:
+    """Draw the phantoms alone, one after the other."""
+    clock, (planned,) = Clock(), plan.datasets
+    for case in planned.cases:
+        with clock.running():
+            planned.source.read(case.scan)
+    return clock
+
+
+def writing(out: Path) -> Clock:
+    """Write again what was written, volumes and pixel labels."""
+    clock = Clock()
     for path in sorted((out / "challenge").rglob("*.nii.gz")):
         image = nib.Nifti1Image.from_filename(path)
         array = np.asarray(image.dataobj)
-        start = time.monotonic()
-        write_volume(path.with_name("again.nii.gz"), array, image.affine)
-        taken += time.monotonic() - start
+        with clock.running():
+            write_volume(path.with_name("again.nii.gz"), array, image.affine)
         path.with_name("again.nii.gz").unlink()
-    return taken
+    return clock
 
 
 def main() -> None:
@@ -72,20 +100,18 @@ def main() -> None:
     given = asked.parse_args()
     for size in given.sizes:
         with tempfile.TemporaryDirectory(dir=given.out) as name:
-            plan, out = plan_of(size, given.cases), Path(name) / "made"
-            start = time.monotonic()
-            build(plan, out, processes=given.processes)
-            built = time.monotonic() - start
+            plan, out, built = plan_of(size, given.cases), Path(name) / "made", Clock()
+            with built.running():
+                build(plan, out, processes=given.processes)
             packed = sum(path.stat().st_size for path in (out / "challenge").rglob("*.nii.gz"))
-            floor, drawn = writing_s(out), drawing_s(plan)
+            floor, drawn = writing(out), drawing(plan)
         count = len(plan.cases)
         who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         most = max(resource.getrusage(each).ru_maxrss for each in who) * 1024
         print(
-            f"{size}³: {count} cases in {built:.0f} s = {60 * count / built:.1f} a minute; writing alone "
-            f"{floor:.0f} s = {60 * count / floor:.1f} a minute; drawing the phantoms {drawn:.0f} s in one process; "
-            f"{packed / count / 1e6:.1f} MB a case = {packed / count / size**3:.2f} bytes a voxel; "
-            f"{most / 1e9:.2f} GB at most a process = {most / size**3:.0f} bytes a voxel",
+            f"{size}³: {count} cases in {built.rate(count)}; writing alone {floor.rate(count)}; drawing the phantoms "
+            f"alone {drawn.rate(count)}; {packed / count / 1e6:.1f} MB a case = {packed / count / size**3:.2f} bytes a "
+            f"voxel; {most / 1e9:.2f} GB at most a process = {most / size**3:.0f} bytes a voxel",
             flush=True,
         )
 

@@ -19,6 +19,7 @@ from toy_cases.recipe import DatasetRecipe, Recipe, RecipeError
 from toy_cases.sets import Pool, Role, SetName, Split, roles_of
 from toy_cases.sources import ScanRef, Source, open_source
 
+APART = 10  # patients; with fewer, whose scan it is would tell normal cases from anomalous ones
 LIBRARIES = ("mood-challenge", "numpy", "scipy", "nibabel")  # another version, other bytes
 OF_TORCHIO = ("torchio", "torch")  # likewise, where its artefacts are asked for
 
@@ -104,8 +105,8 @@ def allocate(
 ) -> tuple[dict[Pool, list[ScanRef]], bool]:
     """Deal patients to pools, in random order, each whole; gives each pool's scans and whether any serves twice.
 
-    With `reuse` too few are shared out in proportion, and where there are fewer patients than pools all of
-    them serve in every pool. Raises RecipeError without it: "needs N normal scans, found M".
+    With `reuse` too few are shared out in proportion, or where a pool would have fewer than `APART` patients, all
+    of them serve in every pool. Raises RecipeError without it: "needs N normal scans, found M".
     """
     patients = _patients(scans, rng)
     dealt = _covering(needs, patients)
@@ -115,10 +116,11 @@ def allocate(
         raise RecipeError([_too_few(needs, patients)])
     if not patients:
         raise RecipeError(["found no normal scan at all: there is nothing to use again"])
-    if len(patients) < len(needs):
-        everyone = [scan for patient in patients for scan in patient]
-        return {pool: [everyone[i] for i in rng.permutation(len(everyone))] for pool in needs}, True
-    return _proportional(needs, patients), True
+    shared_out = _proportional(needs, patients)
+    if all(len({scan.patient for scan in shared_out[pool]}) >= min(needs[pool], APART) for pool in needs):
+        return shared_out, True
+    everyone = [scan for patient in patients for scan in patient]
+    return {pool: [everyone[i] for i in rng.permutation(len(everyone))] for pool in needs}, True
 
 
 def _plan_dataset(recipe: Recipe, dataset: DatasetRecipe) -> DatasetPlan:

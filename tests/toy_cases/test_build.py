@@ -196,7 +196,7 @@ def test_few_scans_carry_many_cases_and_the_report_says_so(scans: Path, tmp_path
     assert "2 scans for 11 cases, so each is the base of up to 6 (small rigid moves)" in brain
     assert "1 scan for 11 cases, so each is the base of up to 11" in abdom
     assert "a scan may be both normal and the base of an anomaly" in brain
-    assert "the 4 training volumes are rigid moves of the same scans" in brain
+    assert "the 4 training volumes are rigid moves of 2 of the same scans" in brain
     used = Counter(row["source"] for row in rows_of(report.folder) if row["dataset"] == "brain")
     assert sorted(used.values()) == [5, 6]
     assert all('"moved": "yes"' in row["parameters"] for row in rows_of(report.folder))
