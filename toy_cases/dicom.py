@@ -8,8 +8,9 @@ A patient's id is used to keep scans of one person together, as a hash, and is w
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from os.path import commonpath
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
-from toy_cases.preprocess import SMALLEST_SIDE, Grid, Modality, Scan, Voxels, examine, oriented, prepare
+from toy_cases.preprocess import MOST_VOXELS, SMALLEST_SIDE, Grid, Modality, Scan, Voxels, examine, oriented, prepare
 from toy_cases.sources import ScanRef, with_patients
 
 Vector = npt.NDArray[np.float64]
@@ -63,7 +64,7 @@ class DicomSource:
     window: tuple[float, float] | None = None
 
     def names(self) -> list[ScanRef]:
-        """List them by folder, then series number."""
+        """List them by name."""
         return list(self.refs)
 
     def verify(self, ref: ScanRef) -> None:
@@ -176,6 +177,8 @@ def _series(said: str, name: str, headers: Mapping[Path, Dataset]) -> Series:
     affine[:3, :3] = LPS_TO_RAS @ np.column_stack([step, along_column * row_mm, along_row * column_mm])
     affine[:3, 3] = LPS_TO_RAS @ places[ordered[0]]
     shape = (len(ordered), int(first.Rows), int(first.Columns))
+    if prod(shape) > MOST_VOXELS:
+        raise ValueError(f"{said}: {' × '.join(map(str, shape))} voxels are more than {MOST_VOXELS}: crop it first")
     return Series(name=name, paths=tuple(ordered), shape=shape, affine=affine, modality=modality)
 
 
@@ -194,14 +197,11 @@ def _verify_kind(said: str, headers: Mapping[Path, Dataset]) -> Modality:
 
 
 def _verify_values(said: str, headers: Mapping[Path, Dataset], modality: Modality) -> None:
-    shapes = _all(headers.values(), "Rows", "Columns", "PixelSpacing")
-    if len(shapes) > 1:
-        raise ValueError(f"{said}: its slices differ in size or pixel spacing")
-    if "None" in next(iter(shapes)):
-        raise ValueError(f"{said}: has no PixelSpacing")
-    if _all(headers.values(), "SamplesPerPixel", "PhotometricInterpretation") != {("1", "MONOCHROME2")}:
-        raise ValueError(f"{said}: is not plain grey (MONOCHROME2)")
     for path, header in headers.items():
+        if header.get("PixelSpacing") is None:
+            raise ValueError(f"{said}: {path.name} has no PixelSpacing")
+        if (header.get("SamplesPerPixel"), header.get("PhotometricInterpretation")) != (1, "MONOCHROME2"):
+            raise ValueError(f"{said}: {path.name} is not plain grey (MONOCHROME2)")
         syntax: UID = header.file_meta.TransferSyntaxUID
         if syntax.is_compressed and not _can_decode(syntax):
             raise ValueError(
@@ -212,10 +212,11 @@ def _verify_values(said: str, headers: Mapping[Path, Dataset], modality: Modalit
             raise ValueError(f"{said}: {path.name} has no rescale slope and intercept, so its CT values are not in HU")
         if modality is Modality.CT and str(header.get("RescaleType") or "").strip() not in HU:
             raise ValueError(f"{said}: {path.name} holds {header.RescaleType}, not HU")
-
-
-def _all(headers: Iterable[Dataset], *tags: str) -> set[tuple[str, ...]]:
-    return {tuple(str(header.get(tag)) for tag in tags) for header in headers}
+    if (
+        len({(one.Rows, one.Columns, *(round(float(mm), 6) for mm in one.PixelSpacing)) for one in headers.values()})
+        > 1
+    ):
+        raise ValueError(f"{said}: its slices differ in size or pixel spacing")
 
 
 def _can_decode(syntax: UID) -> bool:

@@ -33,7 +33,8 @@ PART_SHARE = 0.05  # of the largest part's cells; smaller parts are no body
 MARGIN = 0.03  # of the content's largest side, left round it
 SMALLEST_SIDE = 8  # voxels; less is not a volume
 BODY_MM = (30.0, 2500.0)  # the largest side of anything from a newborn's head to a whole person
-MOST_VOXELS = 2**30  # 4 GiB as float32
+FLATTEST = 50  # the largest side by the smallest; not even a slab of a few slices is flatter
+MOST_VOXELS = 2**30  # that a source reads: 4 GiB as float32
 NOISE = 0.2  # neighbours in a scan are alike (correlation above 0.8), in noise alone they are not
 
 
@@ -89,8 +90,6 @@ def oriented(name: str, array: Array, affine: Affine, modality: Modality | None 
     shape = array.shape
     if len(shape) != 3 or min(shape) < SMALLEST_SIDE:  # noqa: PLR2004  a volume
         raise ValueError(f"{name}: shape {shape} is not one 3D volume")
-    if array.size > MOST_VOXELS:
-        raise ValueError(f"{name}: {array.size} voxels, {MOST_VOXELS} at most: resample or crop it first")
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:  # noqa: PLR2004  mm³
         raise ValueError(f"{name}: its affine is not invertible: {affine.tolist()}")
     turn = io_orientation(affine)
@@ -269,9 +268,9 @@ def _verify_alike(name: str, body: Array) -> None:
 
 def _verify_extent(name: str, box: Box, spacing_mm: Affine) -> None:
     sides_mm = [float((part.stop - part.start) * step) for part, step in zip(box, spacing_mm, strict=True)]
-    if not BODY_MM[0] <= max(sides_mm) <= BODY_MM[1]:
+    if not BODY_MM[0] <= max(sides_mm) <= min(BODY_MM[1], FLATTEST * min(sides_mm)):
         raise ValueError(
             f"{name}: shows something of {' × '.join(f'{side:.3g}' for side in sides_mm)} mm, with voxels of "
             f"{' × '.join(f'{step:.3g}' for step in spacing_mm)} mm; its largest side should be {BODY_MM[0]:.0f} to "
-            f"{BODY_MM[1]:.0f} mm: are the voxel sizes in mm?"
+            f"{BODY_MM[1]:.0f} mm, and {FLATTEST} times the smallest at most: are the voxel sizes in mm?"
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -18,9 +19,11 @@ from typing import Protocol
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import io_orientation
+from nibabel.spatialimages import HeaderDataError
 
 from toy_cases.phantoms import PHANTOMS
-from toy_cases.preprocess import Grid, Modality, Scan, Voxels, examine, grid_of, oriented, prepare
+from toy_cases.preprocess import GRIDS, MOST_VOXELS, Grid, Modality, Scan, Voxels, examine, grid_of, oriented, prepare
 
 PATIENTS = "patients.csv"
 MODALITIES = {"brain": Modality.MR, "abdom": Modality.CT}  # of what is drawn
@@ -63,7 +66,7 @@ def open_source(
     kind: str,
     *,
     dataset: str,
-    size: int | Grid,
+    size: int | Grid | None = None,
     path: Path | None = None,
     modality: Modality | None = None,
     window: tuple[float, float] | None = None,
@@ -72,7 +75,8 @@ def open_source(
 ) -> Source:
     """Open a source for a data set ("brain" or "abdom" where it is drawn, any name where it is read).
 
-    size: voxels a side, or a box (x, y, z); phantoms are cubes. path: the folder, for folder and dicom.
+    size: voxels a side, or a box (x, y, z); phantoms are cubes; by default the published 256 and 512.
+    path: the folder, for folder and dicom.
     modality, window: of scans that are read; without a modality header or values decide, without a window CT takes
     -1000 to 1000 HU and MR its percentiles. seed, count: phantoms and template draw `count` people from the seed.
     Raises ValueError saying what is missing or wrong, also where an extra is not installed.
@@ -80,7 +84,9 @@ def open_source(
     made = Kind(kind) if kind in set(Kind) else None
     if made is None:
         raise ValueError(f"source {kind!r} is not known; there are {', '.join(Kind)}")
-    grid = grid_of(size)
+    if size is None and dataset not in GRIDS:
+        raise ValueError(f"{dataset}: how many voxels a side? Only for {' and '.join(GRIDS)} is a size published")
+    grid = grid_of(GRIDS[dataset] if size is None else size)
     if made in {Kind.FOLDER, Kind.DICOM} and path is None:
         raise ValueError(f"{dataset}: a {made} source needs the path of its folder")
     source: Source
@@ -193,8 +199,10 @@ def read_voxels(path: Path) -> Voxels:
     """Read a NIfTI file with its axes turned to right, front, up. Raises ValueError naming it and the complaint."""
     image = _opened(path)
     try:
-        array = np.asarray(nib.funcs.squeeze_image(image).dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError) as error:
+        # What does not fit into float32 becomes infinite, and is refused as that.
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = np.asarray(nib.funcs.squeeze_image(image).dataobj, dtype=np.float32)
+    except (OSError, EOFError, OverflowError, ValueError) as error:
         raise ValueError(f"{path}: its voxels cannot be read: {error}") from error
     return oriented(str(path), array, image.affine)
 
@@ -233,17 +241,24 @@ def _opened(path: Path) -> nib.Nifti1Image:
     """Open a file and believe its header, or say why not."""
     try:
         image = nib.load(path)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as NIfTI: {error}") from error
     if not isinstance(image, nib.Nifti1Image):
         raise ValueError(f"{path}: is {type(image).__name__}, not NIfTI")  # noqa: TRY004  theirs, not a wrong call
     if sum(side > 1 for side in image.shape) != 3:  # noqa: PLR2004  a volume
         raise ValueError(f"{path}: shape {image.shape} is not one 3D volume")
+    if prod(image.shape) > MOST_VOXELS:
+        raise ValueError(f"{path}: shape {image.shape} is more than {MOST_VOXELS} voxels: resample or crop it first")
+    if image.get_data_dtype().kind not in "iuf":
+        raise ValueError(f"{path}: its voxels are {image.get_data_dtype()}, not plain numbers")
     header = image.header
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise ValueError(
             f"{path}: its header has neither sform nor qform, so left and right are unknown; set one of them"
         )
+    forms = [form for form in (image.get_sform(coded=True)[0], image.get_qform(coded=True)[0]) if form is not None]
+    if any((io_orientation(form) != io_orientation(forms[0])).any() for form in forms):
+        raise ValueError(f"{path}: its sform and qform disagree about which side is which; correct one of them")
     unit = SPATIAL_UNITS.get(int(header["xyzt_units"]) & KNOWN_UNITS, "an unknown unit")
     if unit != "mm":
         raise ValueError(f"{path}: its header gives voxel sizes in {unit}; convert it to mm")

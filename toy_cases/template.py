@@ -100,8 +100,8 @@ class TemplateSource:
 
 
 def open_population(dataset: str, grid: Sides, *, seed: tuple[int, ...], count: int) -> TemplateSource:
-    """Say which people. Raises ValueError for anything but brains."""
-    if dataset != "brain":
+    """Say which people. Raises ValueError for an abdomen."""
+    if dataset == "abdom":
         raise ValueError(f"the template is a brain's: it cannot be the source of {dataset!r}")
     return TemplateSource(grid=grid, seed=seed, count=count)
 

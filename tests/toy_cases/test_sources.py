@@ -190,6 +190,30 @@ def test_a_header_in_other_units_is_refused(tmp_path: Path, unit: str, said: str
         read_scan(tmp_path / "odd.nii.gz", size=SIZE)
 
 
+def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(lopsided(), np.diag([2.0, 2, 2, 1]))
+    image.set_qform(np.diag([-2.0, 2, 2, 1]), code=1)
+    nib.save(image, tmp_path / "odd.nii.gz")
+
+    with pytest.raises(ValueError, match=r"odd\.nii\.gz: its sform and qform disagree"):
+        read_scan(tmp_path / "odd.nii.gz", size=SIZE)
+
+
+def test_any_damage_to_a_header_is_a_complaint_that_names_the_file(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "whole.nii", lopsided()).read_bytes()
+    path, rng = tmp_path / "damaged.nii", np.random.default_rng(0)
+
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, 352, 4):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_scan(path, size=SIZE)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017  it may also be read
+
+
 def folder_source(folder: Path) -> Source:
     return open_source("folder", dataset="brain", size=SIZE, path=folder)
 
@@ -285,6 +309,13 @@ def test_a_source_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         open_source(kind, dataset=dataset, size=size, count=1)
+
+
+def test_sizes_are_the_published_ones_where_none_is_told() -> None:
+    assert open_source("phantoms", dataset="brain") == open_source("phantoms", dataset="brain", size=256)
+    assert open_source("phantoms", dataset="abdom") == open_source("phantoms", dataset="abdom", size=512)
+    with pytest.raises(ValueError, match="knee: how many voxels a side"):
+        open_source("folder", dataset="knee")
 
 
 def test_without_the_extra_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
