@@ -3,15 +3,17 @@
     .venv/bin/python benchmarks/difficulty.py [--size 48] [--cases 20] [--kinds]
 
 A class is a category and a difficulty (1 hardest … 5 plain), or with --kinds one kind. Each has `--cases` abnormal
-cases (an equal number of each of its kinds, rounded up) against as many normal ones, the same for all classes, so
-that chance and a constant score give about 0.5. Every case is a phantom of its own; what a case shows follows from
-its kind and number alone, not from its grade. Detectors have seen `--training` other normal phantoms:
+cases, its kinds in turn, on as many phantoms, the same for all classes; the normal cases are as many other phantoms,
+so a constant score has 0.5 in the sample task. What a case shows follows from its kind and number, not from its
+grade. The detectors have seen `--training` further normal phantoms:
 
-    intensity   mean of |x − m| over the 0.1 % of voxels where it is largest; m is the training scans' mean
-    PCA         reference_submissions/pca on a grid of 24³: norm of what the principal components leave over
+    intensity   |x − m| of a voxel, m the mean of the training scans; a scan has the mean of its highest 0.1 %
+    PCA         reference_submissions/pca on a grid of 24³: what is left over by the principal components
 
-In brackets the 2.5th and 97.5th percentile of 1,000 resamples of cases, normal and abnormal ones apart; tau-b is
-Kendall's between difficulty and AP over the classes, its interval from the same resamples.
+Pixel AP is of all voxels of a class's cases and the normal ones together, its scores in 2,048 steps; a constant has
+the share of anomalous voxels, a few thousandths. In brackets the 2.5th and 97.5th percentile of 1,000 resamples of
+cases, normal and abnormal ones apart; tau-b is Kendall's between difficulty and AP over the classes, its interval
+from the same resamples. "unchanged" is chance: the phantoms of the abnormal cases before anything is drawn.
 """
 
 import argparse
@@ -28,18 +30,29 @@ sys.path.insert(0, str(ROOT))  # the working tree's own
 import numpy as np  # noqa: E402  found by the line above
 import numpy.typing as npt  # noqa: E402  as above
 
+from reference_submissions.kit import Model  # noqa: E402  as above
 from reference_submissions.pca.train import SIDE, fit_scans  # noqa: E402  as above
-from reference_submissions.pca.workspace.predict import Weights, norm, normalised, residual  # noqa: E402  as above
-from toy_cases.anomalies import PLAIN, Array, Category, Kind, NoPlaceError, body_of  # noqa: E402  as above
+from reference_submissions.pca.workspace.predict import normalised, scorer  # noqa: E402  as above
+from toy_cases.anomalies import PLAIN, Array, Category, Drawn, Kind, Mask, NoPlaceError, Scope, body_of  # noqa: E402  as above
 from toy_cases.phantoms import PHANTOMS  # noqa: E402  as above
 
 MODALITY = {"brain": "mr", "abdom": "ct"}
-DETECTORS = ("intensity", "PCA")
+COLUMNS = ("intensity", "PCA", "intensity, pixel", "PCA, pixel")
 HIGHEST = 0.001  # of the voxels
+STEPS = 2048  # of a voxel's score
 RESAMPLES = 1000
 SEED = 20261122
 TRIES = 20  # phantoms, until one has room for an anomaly
 Numbers = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """What both detectors make of a case."""
+
+    scores: tuple[float, float]
+    histograms: Counts  # (detectors, normal and anomalous, STEPS) voxels by score; empty: has no mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +60,26 @@ class Detectors:
     """Both, having seen normal scans."""
 
     mean: Array  # scan
-    weights: Weights
+    sample: Model
+    pixel: Model
 
     @classmethod
     def trained(cls, scans: Sequence[Array]) -> "Detectors":
         """Learn from normal scans."""
-        coarse = np.stack([normalised(scan, SIDE) for scan in scans])
-        return cls(mean=np.mean(scans, axis=0, dtype=np.float32), weights=fit_scans(coarse))
+        weights = fit_scans(np.stack([normalised(scan, SIDE) for scan in scans]))
+        mean = np.asarray(np.mean(scans, axis=0), dtype=np.float32)
+        return cls(mean=mean, sample=scorer(weights, "sample"), pixel=scorer(weights, "pixel"))
 
-    def scores(self, scan: Array) -> tuple[float, float]:
-        """Score a scan with each; more is more abnormal."""
-        change = np.abs(scan - self.mean).ravel()
+    def look_at(self, scan: Array, mask: Mask | None) -> Scored:
+        """Score a scan and, where it has a mask, its voxels; more is more abnormal."""
+        change = np.abs(scan - self.mean)
         count = max(1, round(HIGHEST * change.size))
-        highest = np.partition(change, -count)[-count:]
-        return float(highest.mean()), norm(residual(self.weights, normalised(scan, SIDE)))
+        highest = np.partition(change, -count, axis=None)[-count:]
+        scores = float(highest.mean()), float(self.sample(scan))
+        if mask is None:
+            return Scored(scores=scores, histograms=np.zeros((2, 2, 0), dtype=np.int64))
+        maps = change, np.asarray(self.pixel(scan))
+        return Scored(scores=scores, histograms=np.stack([_histograms(each, mask) for each in maps]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,19 +89,25 @@ class Class:
     category: Category
     name: str  # of its kind or kinds
     difficulty: int
-    scores: Numbers  # (cases, detectors)
+    cases: Sequence[Scored]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What a data set came to."""
+    """What a data set came to: AP, nan where there is none."""
 
     classes: Sequence[Class]
-    points: Numbers  # (classes, detectors) AP
-    resampled: Numbers  # (classes, detectors, resamples) AP
+    points: Numbers  # (classes, columns)
+    resampled: Numbers  # (classes, columns, resamples)
+    unchanged: Numbers  # (columns, 1 + resamples) of the abnormal cases' phantoms before anything was drawn
 
 
-def average_precisions(scores: Numbers, labels: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64]) -> Numbers:
+def _histograms(scores: Array, mask: Mask) -> Counts:
+    steps = np.clip(scores * STEPS, 0, STEPS - 1).astype(np.int64)
+    return np.stack([np.bincount(steps[where], minlength=STEPS) for where in (~mask, mask)])
+
+
+def average_precisions(scores: Numbers, labels: npt.NDArray[np.bool_], counts: Counts) -> Numbers:
     """AP of resampled cases: Σ (R_n − R_{n−1}) P_n over distinct scores, as evaluator/metrics.
 
     scores and labels: (cases,); counts: (resamples, cases), how often each case was drawn.
@@ -96,6 +121,20 @@ def average_precisions(scores: Numbers, labels: npt.NDArray[np.bool_], counts: n
     return np.asarray((positive * precision).sum(axis=1) / positive.sum(axis=1))
 
 
+def pixel_average_precisions(histograms: Counts, counts: Counts) -> Numbers:
+    """AP of resampled cases' voxels together; nan where none is anomalous.
+
+    histograms: (cases, normal and anomalous, steps); counts: (resamples, cases).
+    """
+    negative, positive = (
+        (counts.astype(np.float64) @ histograms[:, label, ::-1].astype(np.float64)) for label in range(2)
+    )
+    found = positive.cumsum(axis=1)
+    precision = found / np.maximum(found + negative.cumsum(axis=1), 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((positive * precision).sum(axis=1) / positive.sum(axis=1))
+
+
 def tau_b(grades: Numbers, values: Numbers) -> Numbers:
     """Kendall's tau-b of grades (classes,) with each row of values (rows, classes); nan where all are tied."""
     one = np.sign(grades[:, None] - grades)
@@ -104,49 +143,59 @@ def tau_b(grades: Numbers, values: Numbers) -> Numbers:
         return np.asarray((one * other).sum(axis=(1, 2)) / np.sqrt((one**2).sum() * (other**2).sum(axis=(1, 2))))
 
 
-def normals(dataset: str, size: int, count: int, purpose: int) -> Iterator[Array]:
-    """Draw people; each purpose has its own."""
-    for number in range(count):
-        yield PHANTOMS[dataset](size, np.random.default_rng([SEED, zlib.crc32(dataset.encode()), purpose, number]))
+def people(dataset: str, size: int, count: int, purpose: int) -> list[Array]:
+    """Draw phantoms; each purpose has its own."""
+    key = [SEED, zlib.crc32(dataset.encode()), purpose]
+    return [PHANTOMS[dataset](size, np.random.default_rng([*key, number])) for number in range(count)]
 
 
-def abnormal(dataset: str, size: int, kind: Kind, number: int) -> Array:
-    """Draw a person with an anomaly; another one where it finds no place."""
+def abnormal(dataset: str, scans: Sequence[Array], kind: Kind, number: int) -> Drawn:
+    """Put an anomaly into a scan, or into the next one where it finds no place."""
     for attempt in range(TRIES):
-        key = zlib.crc32(f"{dataset}/{kind.name}".encode())
-        rng = np.random.default_rng([SEED, key, number, attempt])
-        scan = PHANTOMS[dataset](size, rng)
+        scan = scans[(number + attempt) % len(scans)]
+        rng = np.random.default_rng([SEED, zlib.crc32(f"{dataset}/{kind.name}".encode()), number, attempt])
         try:
-            return kind.draw(scan, body_of(scan), rng).volume
+            return kind.draw(scan, body_of(scan), rng)
         except NoPlaceError:
             continue
-    raise NoPlaceError(f"{kind.name}: {TRIES} phantoms of {size} voxels a side had no room for it")
+    raise NoPlaceError(f"{kind.name}: {TRIES} phantoms in a row had no room for it")
 
 
 def measure(dataset: str, *, size: int, cases: int, training: int, by_kind: bool) -> Table:
     """Make and score all classes of a data set."""
-    detectors = Detectors.trained(list(normals(dataset, size, training, 0)))
-    normal = np.array([detectors.scores(scan) for scan in normals(dataset, size, cases, 1)])
+    detectors = Detectors.trained(people(dataset, size, training, 0))
+    normal = [detectors.look_at(scan, np.zeros(scan.shape, dtype=np.bool_)) for scan in people(dataset, size, cases, 1)]
+    bases = people(dataset, size, cases, 2)
     classes = []
     for kinds in _classes(MODALITY[dataset], by_kind=by_kind):
-        each = -(-cases // len(kinds))
-        found = [detectors.scores(abnormal(dataset, size, kind, number)) for kind in kinds for number in range(each)]
-        category, difficulty = kinds[0].category, kinds[0].difficulty
-        name = ", ".join(kind.subcategory for kind in kinds)
-        classes.append(Class(category=category, name=name, difficulty=difficulty, scores=np.array(found)))
-    rng = np.random.default_rng([SEED, zlib.crc32(dataset.encode()), 2])
-    drawn_normal = rng.multinomial(cases, [1 / cases] * cases, size=RESAMPLES)
-    points, resampled = [], []
-    for each_class in classes:
-        count = len(each_class.scores)
-        counts = np.hstack([rng.multinomial(count, [1 / count] * count, size=RESAMPLES), drawn_normal])
-        counts = np.vstack([np.ones(count + cases, dtype=np.int64), counts])
-        labels = np.arange(count + cases) < count
-        scores = np.vstack([each_class.scores, normal])
-        found_aps = np.stack([average_precisions(column, labels, counts) for column in scores.T])
-        points.append(found_aps[:, 0])
-        resampled.append(found_aps[:, 1:])
-    return Table(classes=classes, points=np.array(points), resampled=np.array(resampled))
+        drawn = (abnormal(dataset, bases, kinds[number % len(kinds)], number) for number in range(cases))
+        classes.append(
+            Class(
+                category=kinds[0].category,
+                name=", ".join(kind.subcategory for kind in kinds),
+                difficulty=kinds[0].difficulty,
+                cases=[detectors.look_at(each.volume, each.mask) for each in drawn],
+            )
+        )
+    rng = np.random.default_rng([SEED, zlib.crc32(dataset.encode()), 3])
+    counts = np.hstack([rng.multinomial(cases, [1 / cases] * cases, size=RESAMPLES) for _ in range(2)])
+    counts = np.vstack([np.ones(2 * cases, dtype=np.int64), counts])  # the first is all cases as they are
+    found = np.stack([_average_precisions([*each.cases, *normal], counts) for each in classes])
+    untouched = _average_precisions([*(detectors.look_at(scan, None) for scan in bases), *normal], counts)
+    return Table(classes=classes, points=found[:, :, 0], resampled=found[:, :, 1:], unchanged=untouched)
+
+
+def _average_precisions(cases: Sequence[Scored], counts: Counts) -> Numbers:
+    """AP in each column of resampled cases, the first half of which are abnormal. (columns, resamples)."""
+    labels = np.arange(len(cases)) < len(cases) // 2
+    scores = np.array([case.scores for case in cases])
+    found = [average_precisions(column, labels, counts) for column in scores.T]
+    if cases[0].histograms.size:
+        stacked = np.stack([case.histograms for case in cases])
+        found += [pixel_average_precisions(stacked[:, detector], counts) for detector in range(2)]
+    else:
+        found += [np.full(len(counts), np.nan)] * 2
+    return np.stack(found)
 
 
 def _classes(modality: str, *, by_kind: bool) -> list[list[Kind]]:
@@ -160,24 +209,35 @@ def _classes(modality: str, *, by_kind: bool) -> list[list[Kind]]:
     return [together[key] for key in sorted(together, key=lambda key: (ranks.index(key[0]), key[1:]))]
 
 
-def lines(dataset: str, table: Table) -> Iterator[str]:
-    """Write a table in Markdown."""
-    yield f"| {dataset} | difficulty | cases | {' | '.join(DETECTORS)} | kinds |"
-    yield "| --- | ---: | ---: | --- | --- | --- |"
+def lines(dataset: str, table: Table, *, names: bool) -> Iterator[str]:
+    """Write a table in Markdown, with the kinds' names if wanted."""
+    yield f"| {dataset} | difficulty | {' | '.join(COLUMNS)} |{' kinds |' * names}"
+    yield f"| --- | ---: | {' | '.join(['---'] * len(COLUMNS))} |{' --- |' * names}"
+    yield f"| unchanged | | {' | '.join(_cell(each[0], each[1:]) for each in table.unchanged)} |{' |' * names}"
     for number, each in enumerate(table.classes):
-        cells = [_cell(table.points[number, d], table.resampled[number, d]) for d in range(len(DETECTORS))]
-        yield f"| {each.category} | {each.difficulty} | {len(each.scores)} | {' | '.join(cells)} | {each.name} |"
-    parts: list[tuple[str, Callable[[Class], bool]]] = [("**tau-b**, all", lambda _: True)]
+        cells = " | ".join(map(_cell, table.points[number], table.resampled[number]))
+        yield f"| {each.category} | {each.difficulty} | {cells} |{f' {each.name} |' * names}"
+    parts: list[tuple[str, Callable[[Class], bool]]] = [
+        ("**tau-b**, all", lambda _: True),
+        ("tau-b, local", lambda each: each.category.scope is Scope.LOCAL),
+        ("tau-b, global", lambda each: each.category.scope is Scope.GLOBAL),
+    ]
     parts += [(f"tau-b, {category}", _is_of(category)) for category in dict.fromkeys(c.category for c in table.classes)]
     for title, belongs in parts:
-        at = [number for number, each in enumerate(table.classes) if belongs(each)]
-        grades = np.array([table.classes[number].difficulty for number in at], dtype=np.float64)
-        cells = []
-        for d in range(len(DETECTORS)):
-            values = np.vstack([table.points[at, d], table.resampled[at, d].T])
-            taus = tau_b(grades, values)
-            cells.append(_cell(taus[0], taus[1:]))
-        yield f"| {title} | | {len(at)} classes | {' | '.join(cells)} | |"
+        cells = " | ".join(_tau(table, column, belongs) for column in range(len(COLUMNS)))
+        yield f"| {title} | | {cells} |{' |' * names}"
+
+
+def _tau(table: Table, column: int, belongs: Callable[[Class], bool]) -> str:
+    """Say how difficulty and AP go together where there is an AP."""
+    at = [i for i, each in enumerate(table.classes) if belongs(each) and not np.isnan(table.points[i, column])]
+    grades = np.array([table.classes[number].difficulty for number in at], dtype=np.float64)
+    taus = (
+        tau_b(grades, np.vstack([table.points[at, column], table.resampled[at, column].T]))
+        if at
+        else np.full(1, np.nan)
+    )
+    return _cell(taus[0], taus[1:])
 
 
 def _is_of(category: Category) -> Callable[[Class], bool]:
@@ -185,6 +245,8 @@ def _is_of(category: Category) -> Callable[[Class], bool]:
 
 
 def _cell(point: float, resampled: Numbers) -> str:
+    if np.isnan(point):
+        return ""
     low, high = np.nanpercentile(resampled, (2.5, 97.5))
     return f"{point:.2f} ({low:.2f} to {high:.2f})"
 
@@ -201,7 +263,7 @@ def main() -> None:
     for dataset in given.datasets:
         start = time.monotonic()
         table = measure(dataset, size=given.size, cases=given.cases, training=given.training, by_kind=given.kinds)
-        print("\n".join(lines(dataset, table)))
+        print("\n".join(lines(dataset, table, names=given.kinds)))
         print(f"\n{dataset}: {given.size}³, {time.monotonic() - start:.0f} s\n", flush=True)
 
 
