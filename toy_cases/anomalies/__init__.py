@@ -21,11 +21,9 @@ from toy_cases.anomalies.base import (
     settle,
 )
 from toy_cases.anomalies.shapes import SHAPES, Shape, cube, cube_at, fixed_place, sphere, sphere_at
-from toy_cases.anomalies.whole import GLOBALS, Global
 from toy_cases.body import body_of
 
 __all__ = [
-    "GLOBALS",
     "KINDS",
     "PLAIN",
     "SHAPES",
@@ -34,7 +32,6 @@ __all__ = [
     "Category",
     "Draw",
     "Drawn",
-    "Global",
     "Kind",
     "Mask",
     "NoPlaceError",

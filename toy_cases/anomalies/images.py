@@ -18,7 +18,7 @@ TILT_DEGREES = 20.0  # either way, in the plane
 DARK, BRIGHT = (0.02, 0.15), (0.85, 1.0)  # what a picture's ink is
 MIDDLE = (0.25, 0.75)  # tissue between these may get dark or bright ink
 SHADE = 0.5  # the dark parts of a picture with greys, from the scan's own intensity towards the other end
-THICK = (0.12, 0.35)  # half the depth through the slices, of half the picture's width
+THICK = (0.2, 0.45)  # half the depth through the slices, of half the picture's width
 
 
 def picture(
@@ -90,12 +90,12 @@ KINDS: tuple[Kind, ...] = (
         radius=(0.16, 0.24), source=f"{_DREW}, nearly transparent as in their hardest frames",
     ),
     _local(
-        "ring", partial(picture, draw=pictures.ring, opacity=(0.3, 0.45), hard=True), difficulty=2,
-        radius=(0.13, 0.2), source="round foreign bodies, such as coins and washers",
+        "ring", partial(picture, draw=pictures.ring, opacity=(0.45, 0.6), hard=True), difficulty=2,
+        radius=(0.18, 0.26), source="round foreign bodies, such as coins and washers",
     ),
     _local(
         "cross", partial(picture, draw=pictures.cross, opacity=(0.5, 0.7), hard=True), difficulty=2,
-        radius=(0.12, 0.18), source="markers of planning software saved into images",
+        radius=(0.17, 0.24), source="markers of planning software saved into images",
     ),
     _local(
         "gorilla", partial(picture, draw=pictures.gorilla, opacity=(0.5, 0.7), hard=False), difficulty=3,

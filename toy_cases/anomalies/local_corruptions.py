@@ -87,6 +87,11 @@ def dropout(spot: Spot, rng: np.random.Generator) -> Painted:
     return blended(spot, _part(spot, rng, edge=0), np.zeros_like(spot.before))
 
 
+def saturation(spot: Spot, rng: np.random.Generator) -> Painted:
+    """The part is as bright as can be: the detector or the receiver was overdriven (clipping)."""
+    return blended(spot, _part(spot, rng), np.full_like(spot.before, rng.uniform(0.97, 1.0)))
+
+
 def inversion(spot: Spot, rng: np.random.Generator) -> Painted:
     """Dark is bright and bright is dark within the part (intensity inversion, Zhou et al. 2021)."""
     return blended(spot, _part(spot, rng), 1 - spot.before)
@@ -151,7 +156,7 @@ KINDS: tuple[Kind, ...] = (
         source="the scan's own tissue at a wrong place (CutPaste, Li et al. 2021)",
     ),
     _local(
-        "swirl", swirl, difficulty=1, radius=(0.2, 0.3),
+        "swirl", swirl, difficulty=2, radius=(0.2, 0.3),
         source="local deformations as self-supervised anomalies (Baugh et al. 2023)",
     ),
     _local(
@@ -159,7 +164,7 @@ KINDS: tuple[Kind, ...] = (
         source="foreign patch interpolation (FPI, Tan et al. 2020)",
     ),
     _local(
-        "blur", blur, difficulty=2, radius=(0.16, 0.24),
+        "blur", blur, difficulty=1, radius=(0.16, 0.24),
         source="local motion or partial volume; a detail is lost, no intensity is odd",
     ),
     _local(
@@ -167,11 +172,11 @@ KINDS: tuple[Kind, ...] = (
         source="another reconstruction kernel (Mackin et al. 2019)",
     ),
     _local(
-        "gamma", gamma, difficulty=2, radius=(0.16, 0.24),
+        "gamma", gamma, difficulty=3, radius=(0.16, 0.24),
         source="gamma augmentation (Isensee et al. 2021), in a part only",
     ),
     _local(
-        "noise", noise, difficulty=3, radius=(0.14, 0.22),
+        "noise", noise, difficulty=2, radius=(0.14, 0.22),
         source="a local loss of signal to noise",
     ),
     _local(
@@ -179,7 +184,7 @@ KINDS: tuple[Kind, ...] = (
         source="FPI at full share (Tan et al. 2020), CutPaste (Li et al. 2021)",
     ),
     _local(
-        "mosaic", mosaic, difficulty=3, radius=(0.2, 0.28),
+        "mosaic", mosaic, difficulty=2, radius=(0.2, 0.28),
         source="coarse blocks, as by failed compression",
     ),
     _local(
@@ -187,12 +192,16 @@ KINDS: tuple[Kind, ...] = (
         source="local contrast change (Zimmerer et al. 2022)",
     ),
     _local(
-        "voxel shuffle", shuffle, difficulty=4, radius=(0.18, 0.26),
+        "voxel shuffle", shuffle, difficulty=3, radius=(0.18, 0.26),
         source="local pixel shuffling (Zimmerer et al. 2022)",
     ),
     _local(
         "inversion", inversion, difficulty=4, radius=(0.2, 0.28),
         source="intensity inversion within a patch (Zhou et al. 2021)",
+    ),
+    _local(
+        "saturation", saturation, difficulty=5, radius=(0.2, 0.3),
+        source="clipped values of an overdriven detector or receiver",
     ),
     _local(
         "dropout", dropout, difficulty=5, radius=(0.2, 0.3),

@@ -25,6 +25,7 @@ from toy_cases.anomalies.textures import (
 EDGE = 1.5  # voxels between inside and outside
 DARKEST, BRIGHTEST = 0.02, 0.98
 ROOM_LEFT = 0.7  # share of the contrast that the range of intensities must leave, or another place is sought
+GAS = 0.25  # darker is gas, in which nothing calcifies
 Contrast = tuple[float, float]
 
 
@@ -33,7 +34,7 @@ def tumour(spot: Spot, rng: np.random.Generator, *, contrast: Contrast, rim: flo
 
     As gliomas and metastases look (Menze et al. 2015).
     """
-    depth = blob(spot, rng, rough=0.16)
+    depth = blob(spot, rng, rough=0.24)
     level = _step(spot, depth, float(rng.uniform(*contrast)))
     if level is None:
         return None
@@ -138,8 +139,9 @@ def calcifications(spot: Spot, rng: np.random.Generator) -> Painted | None:
     """
     many = int(rng.integers(8, 25))
     radii = np.maximum(rng.uniform(0.05, 0.14, many) * spot.radius, 0.8)
-    cover = specks(spot, _scattered(spot, rng, many), list(radii))
-    return laid(spot, cover, float(rng.uniform(0.85, BRIGHTEST)), rng, grains=many)
+    centres = [c for c in _scattered(spot, rng, many) if _value_at(spot, c) > GAS]
+    cover = specks(spot, centres, list(radii[: len(centres)]))
+    return laid(spot, cover, float(rng.uniform(0.85, BRIGHTEST)), rng, grains=len(centres))
 
 
 def stone(spot: Spot, rng: np.random.Generator) -> Painted | None:
@@ -148,6 +150,8 @@ def stone(spot: Spot, rng: np.random.Generator) -> Painted | None:
     Gall and kidney stones (Bellin et al. 2004).
     """
     x, y, z = turned(spot.axes, rng)
+    if spot.scan[spot.centre] <= GAS:
+        return None
     size = (np.abs(x) ** 3 + np.abs(y) ** 3 + np.abs(z) ** 3) ** np.float32(1 / 3)
     layers = np.float32(rng.uniform(0.85, 0.95)) + np.float32(0.05) * np.cos(3 * np.pi * size)
     return laid(spot, soft(1 - size, 1 / spot.radius), layers, rng)
@@ -187,6 +191,13 @@ def _step(spot: Spot, depth: Array, contrast: float) -> tuple[float, float] | No
     return None if abs(target - here) < ROOM_LEFT * abs(contrast) else (here, target)
 
 
+def _value_at(spot: Spot, place: np.typing.NDArray[np.float64]) -> float:
+    """Give the scan's intensity at a place in voxels of the box, 0 outside of it."""
+    x, y, z = (round(c) for c in place)
+    inside = all(0 <= c < side for c, side in zip((x, y, z), spot.before.shape, strict=True))
+    return float(spot.before[x, y, z]) if inside else 0.0
+
+
 def _scattered(spot: Spot, rng: np.random.Generator, many: int) -> list[np.typing.NDArray[np.float64]]:
     """Give places within the radius, in voxels of the box."""
     directions = rng.standard_normal((many, 3))
@@ -200,7 +211,7 @@ _local = partial(local_kind, Category.PATHOLOGIES)
 KINDS: tuple[Kind, ...] = (
     _local(
         "faint lesion", partial(tumour, contrast=(0.05, 0.08), rim=0.0), difficulty=1, radius=(0.08, 0.13),
-        source="tumours nearly as bright as the tissue around them; outlines as Menze et al. 2015",
+        clearance=1.0, source="tumours nearly as bright as the tissue around them; outlines as Menze et al. 2015",
     ),
     _local(
         "small spots", partial(spots, contrast=(0.06, 0.1)), difficulty=1, radius=(0.25, 0.35), clearance=0.4,
@@ -215,35 +226,35 @@ KINDS: tuple[Kind, ...] = (
         source="vasogenic oedema (Ho et al. 2012)",
     ),
     _local(
-        "infarct", partial(infarct, contrast=(0.1, 0.16)), difficulty=2, radius=(0.22, 0.32), clearance=0.5,
+        "infarct", partial(infarct, contrast=(0.1, 0.16)), difficulty=3, radius=(0.22, 0.32), clearance=0.5,
         source="territorial infarcts (Osborn's Brain, 2013)",
     ),
     _local(
-        "calcifications", calcifications, difficulty=3, radius=(0.12, 0.2), modalities=("ct",),
+        "calcifications", calcifications, difficulty=2, radius=(0.12, 0.2), clearance=1.0, modalities=("ct",),
         source="grouped calcifications (Kiroglu et al. 2010)",
     ),
     _local(
-        "haemorrhage", partial(haemorrhage, contrast=(0.16, 0.24)), difficulty=3, radius=(0.15, 0.22),
+        "haemorrhage", partial(haemorrhage, contrast=(0.16, 0.24)), difficulty=3, radius=(0.15, 0.22), clearance=1.0,
         source="acute bleeding (Parizel et al. 2001)",
     ),
     _local(
-        "dark cyst", partial(cyst, contrast=(0.16, 0.26)), difficulty=3, radius=(0.13, 0.2),
+        "dark cyst", partial(cyst, contrast=(0.16, 0.26)), difficulty=4, radius=(0.13, 0.2), clearance=1.0,
         source="arachnoid, hepatic and renal cysts (Bosniak 2012)",
     ),
     _local(
-        "stone", stone, difficulty=4, radius=(0.05, 0.09), modalities=("ct",),
+        "stone", stone, difficulty=4, radius=(0.05, 0.09), clearance=1.0, modalities=("ct",),
         source="gall and kidney stones (Bellin et al. 2004)",
     ),
     _local(
-        "ring lesion", partial(ring, contrast=(0.2, 0.32)), difficulty=4, radius=(0.16, 0.24),
+        "ring lesion", partial(ring, contrast=(0.2, 0.32)), difficulty=3, radius=(0.16, 0.24), clearance=1.0,
         source="ring enhancement of abscesses and metastases (Smirniotopoulos et al. 2007)",
     ),
     _local(
         "bright tumour", partial(tumour, contrast=(0.24, 0.4), rim=0.3), difficulty=4, radius=(0.22, 0.3),
-        source="gliomas and metastases with oedema (Menze et al. 2015)",
+        clearance=1.0, source="gliomas and metastases with oedema (Menze et al. 2015)",
     ),
     _local(
-        "hole", hole, difficulty=5, radius=(0.2, 0.28),
+        "hole", hole, difficulty=5, radius=(0.2, 0.28), clearance=1.0,
         source="porencephaly, resection cavities, free gas (Osborn's Brain, 2013)",
     ),
 )  # fmt: skip

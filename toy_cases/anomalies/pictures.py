@@ -99,7 +99,7 @@ def checks(u: Plane, v: Plane, rng: np.random.Generator) -> Picture:
 
 def ring(u: Plane, v: Plane, rng: np.random.Generator) -> Picture:
     """A ring, as of a washer or a coin with a hole."""
-    width = float(rng.uniform(0.16, 0.24))
+    width = float(rng.uniform(0.2, 0.28))
     return Picture(depth=np.asarray(width / 2 - np.abs(np.hypot(u, v) - 0.78), dtype=np.float32), grey=1.0)
 
 
@@ -112,7 +112,7 @@ def arrow(u: Plane, v: Plane, _: np.random.Generator) -> Picture:
 
 def cross(u: Plane, v: Plane, _: np.random.Generator) -> Picture:
     """An upright cross of thin beams, as a marker."""
-    return Picture(depth=_strokes(u, v, (((0, -0.8), (0, 0.8)), ((-0.8, 0), (0.8, 0))), 0.12), grey=1.0)
+    return Picture(depth=_strokes(u, v, (((0, -0.8), (0, 0.8)), ((-0.8, 0), (0.8, 0))), 0.16), grey=1.0)
 
 
 def star(u: Plane, v: Plane, _: np.random.Generator) -> Picture:
