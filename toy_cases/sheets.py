@@ -54,8 +54,9 @@ def strip(volume: nib.Nifti1Image, mask: nib.Nifti1Image | None) -> Image.Image:
     nibabel raises where one cannot be read.
     """
     _verify_shape(volume, mask)
-    places, outlined = _places(volume, mask)
+    found, outlined = _outlined(mask)
     upright = nib.as_closest_canonical(volume)
+    places = found or tuple(side // 2 for side in upright.shape)
     sides = [float(side) for side in upright.header.get_zooms()[:3]]
     voxels = np.asarray(upright.dataobj)
     slices = Slices(
@@ -106,15 +107,13 @@ def _verify_shape(volume: nib.Nifti1Image, mask: nib.Nifti1Image | None) -> None
         raise ValueError(f"has the shape {volume.shape}, but its pixel label {mask.shape}")
 
 
-def _places(volume: nib.Nifti1Image, mask: nib.Nifti1Image | None) -> tuple[At, tuple[Mask, ...]]:
-    """Say where to cut; gives the mask's planes there too."""
-    if mask is not None:
-        covered: Mask = np.asarray(nib.as_closest_canonical(mask).dataobj) > 0.5  # noqa: PLR2004  as labels are read
-        found = fullest(covered)
-        if found is not None:
-            return found, tuple(_plane(covered, axis, found[axis]).copy() for axis in AXES)
-    x, y, z = (side // 2 for side in nib.as_closest_canonical(volume).shape)
-    return (x, y, z), ()
+def _outlined(mask: nib.Nifti1Image | None) -> tuple[At | None, tuple[Mask, ...]]:
+    """Say where to cut, and give the mask's planes there; nothing where there is no anomaly to outline."""
+    if mask is None:
+        return None, ()
+    covered: Mask = np.asarray(nib.as_closest_canonical(mask).dataobj) > 0.5  # noqa: PLR2004  as labels are read
+    found = fullest(covered)
+    return found, tuple(_plane(covered, axis, found[axis]).copy() for axis in AXES) if found else ()
 
 
 def _plane(voxels: npt.NDArray[Value], axis: int, at: int) -> npt.NDArray[Value]:
