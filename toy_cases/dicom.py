@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 from pydicom.uid import UID, MediaStorageDirectoryStorage
@@ -40,6 +40,8 @@ TILTED = 0.01  # shift aside, of the distance between slices
 GAP = 1.5  # times the usual distance: a slice is missing
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's x runs to the left and its y to the back
 MOST_COMPLAINTS = 10
+# What pydicom raises, beside ValueError, when it comes upon a damaged element: as late as the element is asked for.
+DAMAGE = (BytesLengthException, OSError, EOFError, AttributeError, TypeError, LookupError, RuntimeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ def find_series(folder: Path) -> tuple[list[Series], dict[str, str]]:
             found.append(_series(f"{folder}, {name}", name, headers))
         except ValueError as error:
             complaints.append(str(error))
+        except DAMAGE as error:
+            complaints.append(f"{folder}, {name}: its headers are damaged: {error}")
         patient = str(next(iter(headers.values())).get("PatientID") or "").strip()
         if patient:
             owners[name] = patient
@@ -124,7 +128,7 @@ def read_series(series: Series) -> Voxels:
         try:
             image = dcmread(path)
             array[number] = apply_modality_lut(image.pixel_array, image)
-        except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, RuntimeError) as error:
+        except (InvalidDicomError, ValueError, *DAMAGE) as error:
             raise ValueError(f"{series.name}: {path} cannot be read: {error}") from error
     return oriented(series.name, array, series.affine, series.modality)
 
@@ -133,9 +137,11 @@ def _header(path: Path) -> Dataset | None:
     """Give the header of an image; None for anything else."""
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
+        for part in (header, header.file_meta):
+            list(part)  # every element is parsed here, where the file can be named
     except InvalidDicomError:
         return None
-    except (OSError, EOFError, ValueError) as error:
+    except (ValueError, *DAMAGE) as error:
         raise ValueError(f"{path}: its DICOM header cannot be read: {error}") from error
     if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage or "Rows" not in header:
         return None

@@ -11,7 +11,7 @@ from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless, generate_uid
 
 from toy_cases.dicom import DicomSource, find_series, read_series
-from toy_cases.preprocess import Modality, Scan, grid_of
+from toy_cases.preprocess import Modality, Scan, examine, grid_of
 from toy_cases.sources import open_source, read_scan
 
 SIZE = 24
@@ -253,6 +253,24 @@ def test_a_slice_cut_short_is_named_when_it_is_read(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=rf"{paths[4].name} cannot be read"):
         read_one(tmp_path / "series")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # it says what it makes of damaged values
+def test_any_damage_to_a_header_is_a_complaint(tmp_path: Path) -> None:
+    path = write_series(tmp_path, lopsided())[5]
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+
+    for _ in range(25):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole) - 2 * lopsided()[:, :, 0].size, 3):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            series, _ = find_series(tmp_path)
+            for one in series:
+                examine(read_series(one))
+        except ValueError as error:
+            assert str(error)  # noqa: PT017  it may also be read
 
 
 def test_a_folder_without_series_is_named(tmp_path: Path) -> None:
