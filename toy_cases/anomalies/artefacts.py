@@ -25,7 +25,7 @@ from toy_cases.body import body_side
 
 EXTRA = "toy"
 FIELD_GRID = 32  # a bias field is a polynomial of low order: it is drawn on so many voxels a side
-DEFORMATION_GRID = 48  # and the places that a deformation pulls from on so many
+DEFORMATION_GRID = 32  # and the places that a deformation pulls from on so many
 ORDER = 3  # of that polynomial
 TERMS = 20  # it has so many coefficients
 KNOTS = 11  # control points of a deformation along each side

@@ -216,7 +216,7 @@ KINDS = (
     global_kind(Category.CORRUPTIONS, "cupped", cupped, difficulty=2, floor=FLOOR, modalities=CT),
     global_kind(Category.CORRUPTIONS, "wavy", wavy, difficulty=2, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "grainy", grainy, difficulty=2, floor=FLOOR),
-    global_kind(Category.CORRUPTIONS, "squeezed", squeezed, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "squeezed", squeezed, difficulty=3, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "sheared", sheared, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "turned", turned, difficulty=4, floor=FLOOR, everywhere=True),
 )

@@ -175,9 +175,11 @@ def _around(normal: Array, body: Mask) -> Mask:
     Looked for on a coarse grid: a hole that is closed but for a gap narrower than a cell counts as closed.
     """
     step = max(1, -(-max(normal.shape) // GRID))
-    seen = normal[::step, ::step, ::step] >= AIR
-    parts, _ = ndimage.label(np.pad(~seen, 1, constant_values=True))
-    outside = ndimage.binary_dilation(parts == parts[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    few = (slice(None, None, step),) * 3
+    parts, _ = ndimage.label(normal[few] < AIR)
+    # Not by what touches the border: gas does where the scan ends in the bowel.
+    named = np.unique(parts[~body[few]])
+    outside = ndimage.binary_dilation(np.isin(parts, named[named > 0]))
     x, y, z = (np.arange(side) // step for side in normal.shape)
     around = np.empty(normal.shape, dtype=np.bool_)
     for part in slabs(normal.shape):

@@ -68,6 +68,20 @@ def test_clefts_are_air_and_gas_inside_is_not() -> None:
     assert not volume[:6].any()
 
 
+def test_gas_at_the_scans_end_is_no_air_around() -> None:
+    normal = np.zeros((40,) * 3, dtype=np.float32)
+    normal[8:32, 8:32] = 0.3
+    normal[16:24, 16:24, :10] = 0  # gas
+    body = body_of(normal)
+    assert body[20, 20, 0]
+    invert = spoiling.Spoiler(spoil=lambda volume, _body, _rng: (1 - volume, {}), floor=0.01, everywhere=False)
+
+    volume = invert(normal, body, np.random.default_rng(0)).volume
+
+    assert volume[17:23, 17:23, :9].min() == 1
+    assert not volume[:6].any()
+
+
 def test_a_body_is_cut_where_its_last_slice_is_large() -> None:
     body = np.zeros((30, 30, 30), dtype=np.bool_)
     x, y, z = np.ogrid[:30, :30, :30]
