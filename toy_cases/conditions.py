@@ -5,11 +5,9 @@ patient, the category, a subcategory in the organizer's words, and a difficulty.
 makes it local and puts it into the pixel task; a medical condition has none and is the sample task's alone.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +16,8 @@ from toy_cases.preprocess import Grid, Modality, Scan, Voxels, examine, frame_of
 from toy_cases.sources import csv_rows, load_extra, patient_token, read_voxels
 
 Mask = npt.NDArray[np.bool_]
-T = TypeVar("T")
 COLUMNS = ("scan", "patient", "category", "subcategory", "difficulty")  # and "mask", which may be absent
-DIFFICULTIES = range(1, 6)  # 1 is the hardest
+DIFFICULTIES = ("1", "2", "3", "4", "5")
 SAME_PLACE_MM = 0.01  # how far a mask's affine may be from its scan's
 SHOWN = 0.5  # a voxel of the grid belongs to a mask that covers half of it
 
@@ -110,7 +107,9 @@ def _condition(folder: Path, row: dict[str, str]) -> Condition:
     path = folder / name
     if not path.exists():
         raise ValueError(f"there is no scan {name!r} in {folder}")
-    category = _one_of(Category, row["category"], "category")
+    if row["category"] not in set(Category):
+        raise ValueError(f"category {row['category']!r} is not {' or '.join(Category)}")
+    category = Category(row["category"])
     mask = folder / row["mask"] if row.get("mask") else None
     if mask is not None and not mask.is_file():
         raise ValueError(f"there is no mask {row['mask']!r} in {folder}")
@@ -120,26 +119,17 @@ def _condition(folder: Path, row: dict[str, str]) -> Condition:
         raise ValueError(f"{name!r} is a medical condition with a mask: leave the mask out, or call it a pathology")
     if not row["subcategory"]:
         raise ValueError(f"{name!r} has no subcategory")
-    difficulty = _one_of(int, row["difficulty"], "difficulty")
-    if difficulty not in DIFFICULTIES:
-        raise ValueError(f"difficulty {difficulty} is not one of 1 (hardest) to 5 (plain)")
+    if row["difficulty"] not in DIFFICULTIES:
+        raise ValueError(f"difficulty {row['difficulty']!r} is not one of 1 (hardest) to 5 (plain)")
     return Condition(
         name=name,
         path=path,
         patient=patient_token(row["patient"] or _owner(path) or f"scan:{folder.name}/{name}"),
         category=category,
         subcategory=row["subcategory"],
-        difficulty=difficulty,
+        difficulty=int(row["difficulty"]),
         mask=mask,
     )
-
-
-def _one_of(kind: Callable[[str], T], value: str, what: str) -> T:
-    try:
-        return kind(value)
-    except ValueError:
-        known = "a whole number" if kind is int else " or ".join(Category)
-        raise ValueError(f"{what} {value!r} is not {known}") from None
 
 
 def _owner(path: Path) -> str | None:
