@@ -37,6 +37,7 @@ def init(
     names = sorted(path.name for path in folder.iterdir() if (path / "toy").is_dir() or (path / "test").is_dir())
     if not names:
         complain(f"{folder} holds no data set: a data set is a folder with toy/ and test/ in it.")
+    refuse_what_a_recipe_made(folder)
     settings = folder / "challenge.yaml"
     if not settings.exists():
         settings.write_text(template(folder.absolute().name, names), encoding="utf-8")
@@ -107,6 +108,19 @@ def load(
         except Refused as refused:
             complain(refused.message)
     out.print(f"Loaded {slug}")
+
+
+def refuse_what_a_recipe_made(folder: Path) -> None:
+    """Complain where a new manifest would forget the recipe, and a new deal break a commitment."""
+    try:
+        made = Manifest.read(folder).made
+    except DatasetError:
+        return
+    if made:
+        complain(
+            f"{folder} was made by `mood data make` and is complete: edit challenge.yaml as you like. "
+            "To have manifest and deal made anew all the same, remove manifest.json."
+        )
 
 
 def end_with(wrong: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from toy_cases.making import Made, Maker
 from toy_cases.plan import PlannedCase
 
-BYTES_PER_VOXEL = 60  # of a process at work: some fifteen volumes of float32
+BYTES_PER_VOXEL = 70  # of a process at work: the greediest kinds (warps) were measured to take 60
 FEW_VOXELS = 2e7  # starting processes takes longer than making so little
 WAITING = 2  # cases handed to each process ahead of time
 Item = TypeVar("Item")

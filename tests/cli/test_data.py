@@ -72,6 +72,16 @@ def test_what_was_committed_to_is_verified(made: Path) -> None:
     assert commitment in said
 
 
+def test_a_manifest_that_a_recipe_made_is_not_written_over(made: Path) -> None:
+    before = (made / "challenge" / "manifest.json").read_bytes()
+
+    code, said = call(challenge.app, "init", made / "challenge")
+
+    assert code == 1
+    assert "is complete: edit challenge.yaml as you like" in said
+    assert (made / "challenge" / "manifest.json").read_bytes() == before
+
+
 def test_a_folder_that_is_not_as_its_manifest_says_is_not_committed_to(made: Path, tmp_path: Path) -> None:
     manifest = Manifest.read(made / "challenge")
     manifest.write(tmp_path)

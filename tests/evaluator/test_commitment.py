@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evaluator.commitment import FILE, Commitment, broken
-from evaluator.dataset import DatasetError, build_manifest
+from evaluator.dataset import DatasetError, Manifest, build_manifest, file_entry
 from toy_cases.nifti import write_volume
 
 
@@ -86,6 +86,24 @@ def test_labels_that_changed_with_their_manifest_are_named(challenge: Path) -> N
         "deal.json: is not as it was",
         "manifest.json: is not as it was",
     ]
+
+
+def test_a_manifest_keeps_what_it_covers_beside_the_data_sets(challenge: Path) -> None:
+    plain = Manifest.read(challenge)
+    assert plain.to_bytes() == (challenge / "manifest.json").read_bytes()
+    assert b"made" not in plain.to_bytes()
+    (challenge / "recipe.yaml").write_text("seed: 1\n")
+    entry = file_entry(challenge / "recipe.yaml")
+    Manifest(datasets=plain.datasets, deals=plain.deals, files={"recipe.yaml": entry}, made={"by": "hand"}).write(
+        challenge
+    )
+
+    read = Manifest.read(challenge)
+
+    assert (read.files, read.made) == ({"recipe.yaml": entry}, {"by": "hand"})
+    made = Commitment.of(challenge)
+    (challenge / "recipe.yaml").write_text("seed: 2\n")
+    assert broken(challenge, made.sha256) == ["recipe.yaml: has other content than manifest.json says; copy it again"]
 
 
 def test_a_volume_that_changed_is_named_though_the_hash_holds(challenge: Path) -> None:
