@@ -10,12 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 
 from toy_cases.conditions import read_conditions
-from toy_cases.recipe import DatasetRecipe, Recipe, RecipeError
+from toy_cases.recipe import DatasetRecipe, Recipe, RecipeError, sha256_of
 from toy_cases.sets import Pool, Role, SetName, Split, roles_of
 from toy_cases.sources import ScanRef, Source, open_source
 
@@ -76,7 +78,7 @@ class Plan:
     def fingerprint(self) -> str:
         """Two builds with the same one write the same bytes."""
         listed = [[case.key, case.number, repr(case.role), case.scan.name, case.moved] for case in self.cases]
-        content = json.dumps([listed, hashlib.sha256(self.recipe_text).hexdigest(), libraries(self.recipe)])
+        content = json.dumps([listed, sha256_of(self.recipe_text), libraries(self.recipe), _own_code_sha256()])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -274,6 +276,13 @@ def _complaints(recipe: Recipe, planned: DatasetPlan) -> list[str]:
                     "batch_size, or set has_masks: false"
                 )
     return found
+
+
+@cache
+def _own_code_sha256() -> str:
+    """Name this very program: between two releases the version says nothing."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _version(name: str) -> str | None:

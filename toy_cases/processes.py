@@ -1,8 +1,10 @@
 """Makes cases in processes of their own, each holding one volume at a time, or right here where one is enough."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -86,7 +88,16 @@ _maker: list[Maker] = []  # of this process, once it has begun
 
 def _begin(maker: Maker) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _maker.append(maker)
+
+
+def _end_with_parent() -> None:
+    """Leave nothing running where the build is killed: who waits for work would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _make(case: PlannedCase) -> Made:
