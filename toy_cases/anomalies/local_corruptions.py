@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from toy_cases.anomalies.base import Array, Category, Kind
-from toy_cases.anomalies.spots import Painted, Spot, local_kind
-from toy_cases.anomalies.textures import blended, blob, resampled, soft
+from toy_cases.anomalies.spots import Axes, Painted, Spot, local_kind
+from toy_cases.anomalies.textures import blended, blob, soft, warped
 
 FEATHER = 0.15  # radii over which a soft part ends
 
@@ -108,17 +108,21 @@ def mosaic(spot: Spot, rng: np.random.Generator) -> Painted:
     return blended(spot, _part(spot, rng, edge=0), coarse, block_voxels=size)
 
 
-def swirl(spot: Spot, rng: np.random.Generator) -> Painted:
+def swirl(spot: Spot, rng: np.random.Generator) -> Painted | None:
     """The part is turned about an axis, most in its middle: nothing breaks, yet nothing fits (Baugh et al. 2023)."""
     axis = int(rng.integers(3))
     first, second = (a for a in range(3) if a != axis)
-    distance = spot.distance()
-    turn = np.float32(np.deg2rad(rng.uniform(100, 180))) * np.clip(1 - distance, 0, 1)
-    axes = list(spot.axes)
-    cos, sin = np.cos(turn), np.sin(turn)
-    axes[first], axes[second] = cos * axes[first] - sin * axes[second], sin * axes[first] + cos * axes[second]
-    x, y, z = axes
-    return blended(spot, (distance < 1).astype(np.float32), resampled(spot, (x, y, z)), axis="xyz"[axis])
+    most = np.float32(np.deg2rad(rng.uniform(100, 180)))
+
+    def turned(axes: Axes) -> Axes:
+        turn = most * (1 - np.sqrt(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2))
+        cos, sin = np.cos(turn), np.sin(turn)
+        to = list(axes)
+        to[first] = cos * axes[first] - sin * axes[second]
+        to[second] = sin * axes[first] + cos * axes[second]
+        return to[0], to[1], to[2]
+
+    return warped(spot, turned, axis="xyz"[axis])
 
 
 def _part(spot: Spot, rng: np.random.Generator, edge: float = FEATHER) -> Array:

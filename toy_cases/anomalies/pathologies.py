@@ -9,17 +9,17 @@ from functools import partial
 import numpy as np
 
 from toy_cases.anomalies.base import Array, Category, Kind
-from toy_cases.anomalies.spots import Painted, Spot, local_kind
+from toy_cases.anomalies.spots import Axes, Painted, Spot, local_kind
 from toy_cases.anomalies.textures import (
     blended,
     blob,
     laid,
     mean_inside,
-    resampled,
     smooth_field,
     soft,
     specks,
     turned,
+    warped,
 )
 
 EDGE = 1.5  # voxels between inside and outside
@@ -175,11 +175,14 @@ def mass_effect(spot: Spot, rng: np.random.Generator) -> Painted | None:
 
     The deformation of tumour growth (Hogea et al. 2008): the middle is enlarged, the rest compressed.
     """
-    distance = spot.distance()
     power = np.float32(rng.uniform(0.8, 1.6))
-    pulled = np.minimum(distance, 1) ** power
-    x, y, z = (axis * pulled for axis in spot.axes)
-    return blended(spot, (distance < 1).astype(np.float32), resampled(spot, (x, y, z)), power=round(float(power), 3))
+
+    def nearer(axes: Axes) -> Axes:
+        x, y, z = axes
+        pulled = np.sqrt(x**2 + y**2 + z**2) ** power
+        return x * pulled, y * pulled, z * pulled
+
+    return warped(spot, nearer, power=round(float(power), 3))
 
 
 def _step(spot: Spot, depth: Array, contrast: float) -> tuple[float, float] | None:

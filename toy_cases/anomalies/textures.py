@@ -1,10 +1,12 @@
 """What anomalies are made of: smooth fields, irregular outlines, edges, and grain like the scan's own."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from toy_cases.anomalies.base import Array, Mask
+from toy_cases.anomalies.base import KEPT, VISIBLE, Array, Mask
 from toy_cases.anomalies.spots import Axes, Painted, Spot
 from toy_cases.fields import Field, Grid
 from toy_cases.rigid import rotation
@@ -13,6 +15,8 @@ BULGE = 1.2  # standard deviations; with the roughest outline still within the b
 TOUCHED = 0.05  # a lighter cover is no paint
 NORMAL_QUARTILE = 0.3186  # lower quartile of |N(0, 1)|
 MOST_GRAIN = 0.04  # standard deviation; more is structure, not noise
+PROBE = 24  # voxels a side of a coarse look
+HOPELESS = KEPT - 0.1  # share of them that change, below which the whole would not do either
 GRAIN_SAMPLE = 32  # voxels a side that grain is estimated from
 Q = np.linspace(0, 0.95, 96)  # correlation of neighbours in Gaussian-smoothed noise
 Drawn = npt.NDArray[np.floating]
@@ -112,12 +116,37 @@ def specks(spot: Spot, centres: list[npt.NDArray[np.float64]], radii: list[float
     return cover
 
 
+def warped(spot: Spot, where: Callable[[Axes], Axes], **parameters: float | str) -> Painted | None:
+    """Show within the radius what the scan has elsewhere: `where` says for coordinates from the centre, in radii.
+
+    None where a coarse look already tells that too little would change.
+    """
+    step = max(1, min(spot.before.shape) // PROBE)
+    few = (slice(None, None, step),) * 3
+    x, y, z = (axis[few] for axis in spot.axes)
+    near, seen = _moved(spot, where, (x, y, z))
+    changed = np.abs(seen - spot.before[few][near]) >= VISIBLE
+    if np.count_nonzero(changed & spot.inside[few][near]) < HOPELESS * changed.size:
+        return None
+    near, seen = _moved(spot, where, spot.axes)
+    proposed = spot.before.copy()
+    proposed[near] = seen
+    return Painted(proposed=proposed, drawn_on=near, parameters=parameters)
+
+
 def resampled(spot: Spot, coordinates: Axes) -> Array:
     """Give the scan at other places: coordinates from the spot's centre in radii, linearly interpolated."""
     where = [axis * spot.radius + c for axis, c in zip(np.broadcast_arrays(*coordinates), spot.centre, strict=True)]
     made = np.empty(where[0].shape, dtype=np.float32)
     ndimage.map_coordinates(spot.scan, where, output=made, order=1, mode="nearest")
     return made
+
+
+def _moved(spot: Spot, where: Callable[[Axes], Axes], axes: Axes) -> tuple[Mask, Array]:
+    """Tell which voxels of an open grid lie within the radius, and what each of these is to show."""
+    x, y, z = np.broadcast_arrays(*axes)
+    near = x**2 + y**2 + z**2 < 1
+    return near, resampled(spot, where((x[near], y[near], z[near])))
 
 
 def _roughness(sample: Array, inside: Mask, lag: int) -> float:
