@@ -261,22 +261,22 @@ def _faded_ends(side: int, slices: slice) -> Array:
 
 
 KINDS = (
-    global_kind(Category.ALTERATIONS, "washed out", washed_out, difficulty=2, floor=FLOOR),
-    global_kind(Category.ALTERATIONS, "upside down", upside_down, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(Category.ALTERATIONS, "washed out", washed_out, difficulty=1, floor=FLOOR),
+    global_kind(Category.ALTERATIONS, "upside down", upside_down, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.ALTERATIONS, "ringed", ringed, difficulty=4, floor=FLOOR, modalities=CT),
     global_kind(Category.ALTERATIONS, "sharpened", sharpened, difficulty=5, floor=FLOOR, everywhere=True),
-    global_kind(Category.ALTERATIONS, "thick slices", thick_sliced, difficulty=3, floor=FLOOR, everywhere=True),
+    global_kind(Category.ALTERATIONS, "thick slices", thick_sliced, difficulty=2, floor=FLOOR, everywhere=True),
     global_kind(Category.ALTERATIONS, "blurred", blurred, difficulty=2, floor=FLOOR, everywhere=True),
     global_kind(
-        Category.ALTERATIONS, "metal streaks", metal_streaked, difficulty=4, floor=FLOOR, everywhere=True, modalities=CT
+        Category.ALTERATIONS, "metal streaks", metal_streaked, difficulty=5, floor=FLOOR, everywhere=True, modalities=CT
     ),
-    global_kind(Category.ALTERATIONS, "low dose", starved, difficulty=5, floor=FLOOR, everywhere=True, modalities=CT),
-    global_kind(Category.ALTERATIONS, "posterised", posterised, difficulty=4, floor=FLOOR),
+    global_kind(Category.ALTERATIONS, "low dose", starved, difficulty=4, floor=FLOOR, everywhere=True, modalities=CT),
+    global_kind(Category.ALTERATIONS, "posterised", posterised, difficulty=3, floor=FLOOR),
     global_kind(Category.ALTERATIONS, "lit from one side", lit_from_one_side, difficulty=5, floor=FLOOR, modalities=MR),
-    global_kind(Category.ALTERATIONS, "noisy", noisy, difficulty=5, floor=FLOOR),
+    global_kind(Category.ALTERATIONS, "noisy", noisy, difficulty=4, floor=FLOOR),
     global_kind(Category.ALTERATIONS, "lying wrong", lying_wrong, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.ALTERATIONS, "too small", too_small, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.ALTERATIONS, "too large", too_large, difficulty=5, floor=FLOOR, everywhere=True),
-    global_kind(Category.ALTERATIONS, "overstretched", overstretched, difficulty=5, floor=FLOOR),
+    global_kind(Category.ALTERATIONS, "overstretched", overstretched, difficulty=4, floor=FLOOR),
     global_kind(Category.ALTERATIONS, "inverted", inverted, difficulty=5, floor=FLOOR),
 )

@@ -202,20 +202,20 @@ def cupped(normal: Array, body: Mask, rng: np.random.Generator) -> tuple[Array, 
 
 
 KINDS = (
-    global_kind(Category.CORRUPTIONS, "mirrored", mirrored, difficulty=3, floor=FLOOR, everywhere=True, modalities=CT),
+    global_kind(Category.CORRUPTIONS, "mirrored", mirrored, difficulty=4, floor=FLOOR, everywhere=True, modalities=CT),
     global_kind(
-        Category.CORRUPTIONS, "barrelled", barrelled, difficulty=2, floor=FLOOR, everywhere=True, modalities=MR
+        Category.CORRUPTIONS, "barrelled", barrelled, difficulty=3, floor=FLOOR, everywhere=True, modalities=MR
     ),
     global_kind(Category.CORRUPTIONS, "swollen", swollen, difficulty=1, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "shrunken", shrunken, difficulty=1, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "twisted", twisted, difficulty=1, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "lopsided", lopsided, difficulty=2, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "toned", toned, difficulty=3, floor=FLOOR),
-    global_kind(Category.CORRUPTIONS, "softened", softened, difficulty=1, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "faded", faded, difficulty=2, floor=FLOOR, modalities=MR),
-    global_kind(Category.CORRUPTIONS, "cupped", cupped, difficulty=2, floor=FLOOR, modalities=CT),
+    global_kind(Category.CORRUPTIONS, "twisted", twisted, difficulty=3, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "lopsided", lopsided, difficulty=3, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "toned", toned, difficulty=2, floor=FLOOR),
+    global_kind(Category.CORRUPTIONS, "softened", softened, difficulty=2, floor=FLOOR, everywhere=True),
+    global_kind(Category.CORRUPTIONS, "faded", faded, difficulty=1, floor=FLOOR, modalities=MR),
+    global_kind(Category.CORRUPTIONS, "cupped", cupped, difficulty=1, floor=FLOOR, modalities=CT),
     global_kind(Category.CORRUPTIONS, "wavy", wavy, difficulty=2, floor=FLOOR, everywhere=True),
-    global_kind(Category.CORRUPTIONS, "grainy", grainy, difficulty=2, floor=FLOOR),
+    global_kind(Category.CORRUPTIONS, "grainy", grainy, difficulty=1, floor=FLOOR),
     global_kind(Category.CORRUPTIONS, "squeezed", squeezed, difficulty=3, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "sheared", sheared, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(Category.CORRUPTIONS, "turned", turned, difficulty=4, floor=FLOOR, everywhere=True),

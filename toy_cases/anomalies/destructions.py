@@ -215,22 +215,22 @@ def _blocks(normal: Array, frame: Frame, count: int, rng: np.random.Generator) -
 KINDS = (
     global_kind(Category.DESTRUCTIONS, "missing slices", missing_slices, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(
-        Category.DESTRUCTIONS, "repeated slices", repeated_slices, difficulty=3, floor=FLOOR / 2, everywhere=True
+        Category.DESTRUCTIONS, "repeated slices", repeated_slices, difficulty=4, floor=FLOOR / 2, everywhere=True
     ),
-    global_kind(Category.DESTRUCTIONS, "shuffled slices", shuffled_slices, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(Category.DESTRUCTIONS, "shuffled slices", shuffled_slices, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(
-        Category.DESTRUCTIONS, "interleaved slices lost", lost_slices, difficulty=5, floor=FLOOR, everywhere=True
+        Category.DESTRUCTIONS, "interleaved slices lost", lost_slices, difficulty=4, floor=FLOOR, everywhere=True
     ),
     global_kind(Category.DESTRUCTIONS, "slipped slices", slipped_slices, difficulty=4, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "half empty", half_empty, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "swapped octants", swapped_octants, difficulty=5, floor=FLOOR, everywhere=True),
     global_kind(Category.DESTRUCTIONS, "shuffled blocks", shuffled_blocks, difficulty=5, floor=FLOOR, everywhere=True),
-    global_kind(Category.DESTRUCTIONS, "chequered", chequered, difficulty=5, floor=FLOOR, everywhere=True),
-    global_kind(Category.DESTRUCTIONS, "salt and pepper", salted, difficulty=5, floor=FLOOR),
+    global_kind(Category.DESTRUCTIONS, "chequered", chequered, difficulty=4, floor=FLOOR, everywhere=True),
+    global_kind(Category.DESTRUCTIONS, "salt and pepper", salted, difficulty=4, floor=FLOOR),
     global_kind(Category.DESTRUCTIONS, "overflown", overflown, difficulty=5, floor=FLOOR),
     global_kind(Category.DESTRUCTIONS, "byte-swapped", byte_swapped, difficulty=5, floor=FLOOR),
     global_kind(
-        Category.DESTRUCTIONS, "folded over", folded_over, difficulty=4, floor=FLOOR, everywhere=True, modalities=MR
+        Category.DESTRUCTIONS, "folded over", folded_over, difficulty=5, floor=FLOOR, everywhere=True, modalities=MR
     ),
-    global_kind(Category.DESTRUCTIONS, "zippered", zippered, difficulty=4, floor=FLOOR, everywhere=True, modalities=MR),
+    global_kind(Category.DESTRUCTIONS, "zippered", zippered, difficulty=5, floor=FLOOR, everywhere=True, modalities=MR),
 )

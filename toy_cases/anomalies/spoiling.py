@@ -3,8 +3,8 @@
 A global anomaly is a function that spoils a volume; `Spoiler` makes of it what a `Kind` draws. Work goes slab
 by slab where it can: a volume of 512³ is half a gigabyte, and so is each array as large as it.
 
-A kind's difficulty is what simple methods make of it, not the eye: to a PCA of normal phantoms a blurred scan
-is hardly remarkable, and noise is.
+A kind's difficulty is what simple detectors make of it on phantoms (benchmarks/difficulty.py), not the eye: a
+washed-out scan is hardly remarkable to them, and slices that were lost are.
 """
 
 import inspect
