@@ -9,7 +9,9 @@ import yaml
 
 from cli.console import complain, err, out
 from cli.facts import facts, server_settings
-from evaluator.dataset import Manifest, build_manifest
+from evaluator.commitment import FILE as COMMITMENT
+from evaluator.commitment import Commitment, broken
+from evaluator.dataset import DatasetError, Manifest, build_manifest
 from server import challenges
 from server.errors import Refused
 from server.storage import Store
@@ -35,6 +37,7 @@ def init(
     names = sorted(path.name for path in folder.iterdir() if (path / "toy").is_dir() or (path / "test").is_dir())
     if not names:
         complain(f"{folder} holds no data set: a data set is a folder with toy/ and test/ in it.")
+    refuse_what_a_recipe_made(folder)
     settings = folder / "challenge.yaml"
     if not settings.exists():
         settings.write_text(template(folder.absolute().name, names), encoding="utf-8")
@@ -59,11 +62,37 @@ def check(folder: Path = typer.Argument(help="a challenge folder")) -> None:
     file = read(folder)
     manifest = Manifest.read(folder)
     wrong = [complaint for dataset in file.datasets for complaint in manifest.verify(folder, dataset.name)]
-    for complaint in wrong:
-        err.print(complaint, style="red", markup=False, soft_wrap=True)
-    if wrong:
-        raise typer.Exit(1)
+    end_with([*wrong, *manifest.verify_files(folder)])
     out.print(f"{folder} is as its manifest says: {summary(manifest)}", soft_wrap=True)
+
+
+@app.command()
+def commit(folder: Path = typer.Argument(help="a challenge folder, complete")) -> None:
+    """Print one hash over manifest, labels and deal, to publish before the challenge opens."""
+    try:
+        manifest = Manifest.read(folder)
+        wrong = [complaint for dataset in manifest.datasets for complaint in manifest.verify(folder, dataset)]
+        end_with([*wrong, *manifest.verify_files(folder)])
+        made = Commitment.of(folder)
+    except DatasetError as error:
+        complain(str(error))
+    made.write(folder)
+    out.print(f"Wrote {folder / COMMITMENT}: keep it with the labels, which it gives away. Publish:", soft_wrap=True)
+    out.print(made.sha256)
+
+
+@app.command()
+def verify(
+    folder: Path = typer.Argument(help="a challenge folder"),
+    commitment: str = typer.Option(help="the hash that was published"),
+) -> None:
+    """Prove that manifest, labels and deal are what was committed to; name what is not, and end with 1."""
+    try:
+        wrong = broken(folder, commitment)
+    except DatasetError as error:
+        complain(str(error))
+    end_with(wrong)
+    out.print(f"{folder} is what was committed to: {commitment}", soft_wrap=True)
 
 
 @app.command()
@@ -79,6 +108,27 @@ def load(
         except Refused as refused:
             complain(refused.message)
     out.print(f"Loaded {slug}")
+
+
+def refuse_what_a_recipe_made(folder: Path) -> None:
+    """Complain where a new manifest would forget the recipe, and a new deal break a commitment."""
+    try:
+        made = Manifest.read(folder).made
+    except DatasetError:
+        return
+    if made:
+        complain(
+            f"{folder} was made by `mood data make` and is complete: edit challenge.yaml as you like. "
+            "To have manifest and deal made anew all the same, remove manifest.json."
+        )
+
+
+def end_with(wrong: list[str]) -> None:
+    """Print complaints and end with 1, if there are any."""
+    for complaint in wrong:
+        err.print(complaint, style="red", markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 def read(folder: Path) -> challenges.ChallengeFile:

@@ -41,6 +41,9 @@ COMMANDS = {
     "challenge": Entry(
         module="cli.challenge", help="Make, check and load a challenge folder", extra="server", panel=ORGANIZE
     ),
+    "data": Entry(
+        module="cli.data", help="Make a challenge's data from normal scans, by a recipe", extra="cases", panel=ORGANIZE
+    ),
     "user": Entry(module="cli.user", help="Add an account", extra="server", panel=ORGANIZE),
     "host": Entry(
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE

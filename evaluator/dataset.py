@@ -110,6 +110,8 @@ class Manifest:
 
     datasets: Mapping[str, Contents]
     deals: Deals
+    files: Mapping[str, FileEntry] = field(default_factory=dict)  # beside the data sets: recipe.yaml, cases.csv
+    made: Mapping[str, Any] = field(default_factory=dict)  # how the data were made, where a program of ours made them
 
     def cases(self, dataset: str, split: str, task: str) -> tuple[Case, ...]:
         """Give the cases of a task, ordered by name."""
@@ -119,7 +121,12 @@ class Manifest:
         """Give manifest.json's content; equal manifests have equal bytes."""
         datasets = {name: _contents_to_fields(found) for name, found in self.datasets.items()}
         deal_sha256 = hashlib.sha256(self.deals.to_bytes()).hexdigest()
-        return _json({"version": VERSION, "datasets": datasets, "deal_sha256": deal_sha256})
+        fields: dict[str, Any] = {"version": VERSION, "datasets": datasets, "deal_sha256": deal_sha256}
+        if self.files:
+            fields["files"] = {name: asdict(entry) for name, entry in self.files.items()}
+        if self.made:
+            fields["made"] = dict(self.made)
+        return _json(fields)
 
     def write(self, folder: Path) -> None:
         """Write both files into a challenge's folder."""
@@ -136,9 +143,11 @@ class Manifest:
                 raise DatasetError([f"{MANIFEST}: version {fields['version']}, this program reads {VERSION}"])
             datasets = {name: _contents(found) for name, found in fields["datasets"].items()}
             deal_sha256 = fields["deal_sha256"]
+            files = {name: FileEntry(**entry) for name, entry in fields.get("files", {}).items()}
+            made = dict(fields.get("made", {}))
         if hashlib.sha256(dealt).hexdigest() != deal_sha256:
             raise DatasetError([f"{DEAL} is not the one that {MANIFEST} was written with: copy both again"])
-        return cls(datasets=datasets, deals=Deals.from_bytes(dealt))
+        return cls(datasets=datasets, deals=Deals.from_bytes(dealt), files=files, made=made)
 
     def verify(self, folder: Path, dataset: str) -> list[str]:
         """Hash every file of a data set; give a complaint for each that is not as it was, none if all is well."""
@@ -150,6 +159,16 @@ class Manifest:
         for name in sorted(present & set(expected)):
             if file_entry(place / name) != expected[name]:
                 complaints.append(f"{dataset}/{name}: has other content than {MANIFEST} says; copy it again")
+        return complaints
+
+    def verify_files(self, folder: Path) -> list[str]:
+        """Do likewise with the files beside the data sets."""
+        complaints = []
+        for name, expected in sorted(self.files.items()):
+            if not (folder / name).is_file():
+                complaints.append(f"{name}: is missing; copy it again")
+            elif file_entry(folder / name) != expected:
+                complaints.append(f"{name}: has other content than {MANIFEST} says; copy it again")
         return complaints
 
 

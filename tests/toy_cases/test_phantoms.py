@@ -62,6 +62,30 @@ def test_a_brain_stands_free_and_has_dark_ventricles_in_bright_matter() -> None:
     assert 0.6 < np.median(volume[volume > 0.4]) < 0.85
 
 
+def test_the_middle_slice_of_a_brain_shows_a_brain() -> None:
+    above = [phantoms.brain(64, np.random.default_rng(seed))[:, :, 36:] for seed in range(4)]
+
+    # The fissure once lay in it as one dark sheet: a third was tissue, in a slice through a hemisphere four fifths.
+    middle, hemisphere = (
+        np.mean([np.mean(plane[plane > 0] > 0.4) for plane in (volume[part] for volume in above)])
+        for part in (slice(31, 33), slice(18, 20))
+    )
+    assert middle > 0.55
+    assert hemisphere > 0.7
+    callosum = np.mean([volume[31:33, 20:44, :12].max() for volume in above])
+    assert callosum > 0.75  # an arch of white matter
+
+
+@pytest.mark.parametrize("name", phantoms.PHANTOMS)
+def test_people_differ_in_shape_texture_and_noise(name: str) -> None:
+    people = [phantoms.PHANTOMS[name](32, np.random.default_rng(seed)) for seed in range(8)]
+
+    sizes = [np.count_nonzero(volume) for volume in people]
+    means = [volume[volume > 0].mean() for volume in people]
+    assert np.std(sizes) / np.mean(sizes) > 0.03
+    assert np.ptp(means) > 0.01
+
+
 def test_an_abdomen_has_gas_inside_fat_soft_tissue_and_bone() -> None:
     volume = phantoms.abdomen(48, np.random.default_rng(9))
 
