@@ -16,10 +16,10 @@ from evaluator.metrics.curves import Confusion, Counts
 def clamped(score: float) -> float:
     """Bring a score to [0, 1]; NaN is 0.
 
-    >>> clamped(1.5), clamped(float("-inf")), clamped(float("nan"))
-    (1.0, 0.0, 0.0)
+    >>> clamped(1.5), clamped(float("-inf")), clamped(float("nan")), clamped(-0.0)
+    (1.0, 0.0, 0.0, 0.0)
     """
-    return 0.0 if math.isnan(score) else min(max(score, 0.0), 1.0)
+    return 0.0 if math.isnan(score) else min(max(0.0, score), 1.0)  # in this order -0.0 is 0.0
 
 
 def average_precision(scores: Sequence[float], labels: Sequence[int]) -> float:
