@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from evaluator.kernels import GLANCE, INFINITY, ONE, SIGN, Loops, Patterns, Tables, Values
+from evaluator.kernels import INFINITY, ONE, SIGN, Loops, Patterns, Tables, Values
 
 _BLOCK: Final = 512  # values that are looked at for being 0 together
 _FOUR_ZEROS: Final = 0x8000800080008000
@@ -50,7 +50,7 @@ def _is_zero(every: NDArray[np.uint32]) -> bool:
 
 
 @_compiled(types.void, _read(types.float32), _written(types.uint16))
-def _round_some_singles(values: NDArray[np.float32], out: Patterns) -> None:
+def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
     """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10."""
     every = values.view(np.uint32)
     for i in range(every.size):
@@ -68,17 +68,6 @@ def _round_some_singles(values: NDArray[np.float32], out: Patterns) -> None:
         half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
         half = np.uint32(half | np.uint32(np.uint32(bits ^ size) >> np.uint32(16)))
         out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
-
-
-@_compiled(types.void, _read(types.float32), _written(types.uint16))
-def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
-    """Convert float32; zeros, of which most maps are full, are a block's at once."""
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
-        if _is_zero(block.view(np.uint32)):
-            out[start : start + _BLOCK] = SIGN
-        else:
-            _round_some_singles(block, out[start : start + _BLOCK])
 
 
 @_compiled(types.boolean, _read(types.float32))
@@ -129,6 +118,34 @@ def _doubles_change(values: NDArray[np.float64]) -> bool:
     return bool(changed)
 
 
+@_compiled(types.boolean, _read(types.float32), _written(types.uint16))
+def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
+    """Round block by block, and tell whether that changes a score; most maps are full of blocks of zeros."""
+    changed = False
+    for start in range(0, values.size, _BLOCK):
+        block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
+        if _is_zero(block.view(np.uint32)):
+            rounded[:] = SIGN
+        else:
+            _round_singles(block, rounded)
+            changed = changed or _singles_change(block)
+    return changed
+
+
+@_compiled(types.boolean, _read(types.float64), _written(types.uint16))
+def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
+    """Do the same for float64."""
+    changed = False
+    for start in range(0, values.size, _BLOCK):
+        block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
+        if _is_zero(block.view(np.uint32)):
+            rounded[:] = SIGN
+        else:
+            _round_doubles(block, rounded)
+            changed = changed or _doubles_change(block)
+    return changed
+
+
 @_compiled(types.void, _read(types.uint16), _written(types.uint32, 2))
 def _count(patterns: Patterns, tables: Tables) -> None:
     """Count each pattern in the table whose turn it is; four zeros at once."""
@@ -159,10 +176,7 @@ def _highest(patterns: Patterns) -> np.uint16:
 
 
 def _patterns(values: Values, out: Patterns) -> bool:
-    single = values.dtype == np.float32
-    (_round_singles if single else _round_doubles)(values, out)
-    change = _singles_change if single else _doubles_change
-    return bool(change(values[:GLANCE]) or change(values[GLANCE:]))
+    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out))
 
 
 COMPILED: Final = Loops(
