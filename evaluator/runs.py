@@ -44,8 +44,8 @@ class Runs:
         firsts, lasts = rows.copy(), rows.copy()
         firsts[:, 1:] &= ~rows[:, :-1]
         lasts[:, :-1] &= ~rows[:, 1:]
-        line, start = np.nonzero(firsts)
-        return cls(offset + held[line] * row + start, np.nonzero(lasts)[1] - start + 1)
+        line, start = np.divmod(np.flatnonzero(firsts), row)
+        return cls(offset + held[line] * row + start, np.flatnonzero(lasts) % row - start + 1)
 
     @classmethod
     def joined(cls, parts: Sequence["Runs"]) -> Self:
@@ -63,8 +63,13 @@ class Runs:
 
     def indices(self) -> NDArray[np.int64]:
         """Give the flat index of every voxel, int64[n_voxels], ascending."""
-        before = np.cumsum(self.lengths) - self.lengths
-        return np.repeat(self.starts - before, self.lengths) + np.arange(self.n_voxels)
+        return indices_of(self.starts, self.lengths)
+
+
+def indices_of(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the flat index of every voxel of some runs, ascending; `starts` and `lengths` int64[r] as in `Runs`."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if ends.size else 0)
 
 
 @dataclass(frozen=True, eq=False)

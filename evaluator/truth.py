@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.formats import LabelError, Shape, UnreadableError, Volume
-from evaluator.runs import Runs
+from evaluator.runs import Runs, indices_of
 
 _FEWEST_AXES: Final = 2
 _NONE: Final = np.zeros(0, dtype=np.int64)
@@ -59,7 +59,7 @@ class Truth:
         if start >= self._span[1] or stop <= self._span[0]:
             return _NONE
         first, last = np.searchsorted(self.runs.starts, (start, stop))
-        return Runs(self.runs.starts[first:last] - start, self.runs.lengths[first:last]).indices()
+        return indices_of(self.runs.starts[first:last] - start, self.runs.lengths[first:last])
 
 
 def open_label(file: BinaryIO, shape: Shape) -> Volume:

@@ -5,11 +5,14 @@
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.float64]
+
+_OVERFLOWS: Final = 1 << 63  # int64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ def average_precision(positive: Counts, negative: Counts) -> float:
 def auroc(positive: Counts, negative: Counts) -> float:
     """P(a positive's score > a negative's) + ½ P(they are equal), the area under the ROC curve; nan of one class.
 
-    Twice the number of ordered pairs is an integer that 64 bits cannot hold, so Python adds it up; the one
+    Twice the number of ordered pairs is an integer; where 64 bits cannot hold it, Python adds it up. The one
     division is rounded once.
 
     >>> auroc(np.array([1.0, 1.0]), np.array([2.0, 0.0]))  # of 4 pairs 2 are won and 2 are even
@@ -87,9 +90,13 @@ def auroc(positive: Counts, negative: Counts) -> float:
     if positives == 0 or negatives == 0:
         return float("nan")
     above = positives - np.cumsum(positive, dtype=np.int64)
-    wins: list[int] = (2 * above + positive.astype(np.int64)).tolist()
-    losers: list[int] = negative.astype(np.int64).tolist()
-    return sum(win * loser for win, loser in zip(wins, losers, strict=True)) / (2 * positives * negatives)
+    wins, losers = 2 * above + positive.astype(np.int64), negative.astype(np.int64)
+    pairs = 2 * positives * negatives
+    if pairs < _OVERFLOWS:
+        won = int(wins @ losers)
+    else:
+        won = sum(int(win) * int(loser) for win, loser in zip(wins, losers, strict=True))
+    return won / pairs
 
 
 def fpr_at_tpr(positive: Counts, negative: Counts, tpr: float) -> float:
