@@ -151,7 +151,8 @@ class _Counter:
             self._pending += part.size
 
     def counts(self) -> Counts:
-        self._empty()
+        if self._pending:
+            self._empty()
         return self._counts.copy()
 
     def _empty(self) -> None:

@@ -76,8 +76,8 @@ class Sketch:
     @classmethod
     def folded(cls, tally: Tally) -> Self:
         """Clamp the counts of all patterns to [0, 1]; NaN counts 0."""
-        every = tally.every
-        positive = _fold(tally.positive)
+        every, of_positives = tally.every, tally.positive
+        positive = _fold(of_positives)
         return cls._dense(
             positive,
             _fold(every) - positive,
@@ -86,8 +86,8 @@ class Sketch:
             neginf=int(every[SIGN | INFINITY]),
             below=int(every[SIGN + 1 : SIGN | INFINITY].sum()),
             above=int(every[ONE + 1 : INFINITY].sum()),
-            tiny_positive=int(tally.positive[0]),
-            tiny_negative=int(every[0] - tally.positive[0]),
+            tiny_positive=int(of_positives[0]),
+            tiny_negative=int(every[0] - of_positives[0]),
             rounded=int(tally.rounded),
         )
 
