@@ -2,14 +2,12 @@
 
 The same plan is built from nothing; then the volumes that were made are written again, in one process, and
 nothing else is done. Both read no scan from disk: phantoms are drawn, which is a part of the time that is
-told apart. Seconds on a clock, and seconds of a core, which a busy machine does not lengthen much. One line a
-size; the most memory is one process's.
+told apart, also in one process. Seconds on a clock; one line a size.
 
     .venv/bin/python benchmarks/cases.py [--sizes 256 512] [--cases 12] [--processes N]
 """
 
 import argparse
-import resource
 import sys
 import tempfile
 import time
@@ -45,28 +43,20 @@ def plan_of(size: int, cases: int) -> Plan:
 
 @dataclass
 class Clock:
-    """Adds up what passes inside `running`, on the wall and on the cores, child processes included once they ended."""
+    """Adds up what passes inside `running`."""
 
     wall_s: float = 0.0
-    core_s: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Count this."""
-        wall, core = time.monotonic(), core_seconds()
+        start = time.monotonic()
         yield
-        self.wall_s += time.monotonic() - wall
-        self.core_s += core_seconds() - core
+        self.wall_s += time.monotonic() - start
 
     def rate(self, cases: int) -> str:
-        """Say both, and how many cases a minute that is."""
-        return f"{self.wall_s:.0f} s, {self.core_s:.0f} core s = {60 * cases / self.wall_s:.1f} a minute"
-
-
-def core_seconds() -> float:
-    """What this process and those that ended took of the cores."""
-    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in spent)
+        """Say it, and how many cases a minute that is."""
+        return f"{self.wall_s:.0f} s = {60 * cases / self.wall_s:.1f} a minute"
 
 
 def drawing(plan: Plan) -> Clock:
@@ -106,12 +96,10 @@ def main() -> None:
             packed = sum(path.stat().st_size for path in (out / "challenge").rglob("*.nii.gz"))
             floor, drawn = writing(out), drawing(plan)
         count = len(plan.cases)
-        who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        most = max(resource.getrusage(each).ru_maxrss for each in who) * 1024
         print(
             f"{size}³: {count} cases in {built.rate(count)}; writing alone {floor.rate(count)}; drawing the phantoms "
             f"alone {drawn.rate(count)}; {packed / count / 1e6:.1f} MB a case = {packed / count / size**3:.2f} bytes a "
-            f"voxel; {most / 1e9:.2f} GB at most a process = {most / size**3:.0f} bytes a voxel",
+            "voxel",
             flush=True,
         )
 

@@ -219,11 +219,17 @@ def test_enough_scans_are_used_once_each_and_left_in_place(tmp_path: Path) -> No
     assert report.sentences[0] == (
         "brain: each of the 11 cases has a scan of its own; the 4 training volumes come from others."
     )
-    for row in rows_of(report.folder):
-        if row["scope"] == "normal":  # nobody was moved
-            stored = read_volume(report.folder / row["dataset"] / row["split"] / row["case"])
-            scan = read_scan(many / row["dataset"] / row["source"], size=SIZES[row["dataset"]])
-            assert np.array_equal(stored, scan.volume)
+    for row in rows_of(report.folder):  # nobody was moved
+        scan = read_scan(many / row["dataset"] / row["source"], size=SIZES[row["dataset"]])
+        image = nib.Nifti1Image.from_filename(report.folder / row["dataset"] / row["split"] / row["case"])
+        np.testing.assert_allclose(image.affine, scan.affine, rtol=1e-6)
+        assert image.header.get_xyzt_units()[0] == "mm"
+        assert image.get_data_dtype() == np.float32
+        if row["scope"] == "normal":
+            assert np.array_equal(np.asarray(image.dataobj), scan.volume)
+        label = report.folder / row["dataset"] / f"{row['split']}_label" / "pixel" / row["case"]
+        if row["scope"] != "global":
+            assert np.array_equal(nib.Nifti1Image.from_filename(label).affine, image.affine)
 
 
 def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
