@@ -72,6 +72,15 @@ def over_scans(values: Iterable[float], bins: int = 20) -> Scans:
     )
 
 
+def by_scan(metric: SketchMetric, scans: Sequence[Sketch], bins: int = 20) -> Scans:
+    """Compute a metric of each scan's sketch; one-class scans are left out.
+
+    >>> by_scan(voxels.average_precision, [Sketch.zeros(positive=1, negative=3)]).mean
+    0.25
+    """
+    return over_scans((metric(scan) if _has_both(scan) else float("nan") for scan in scans), bins)
+
+
 def compare(metric: SketchMetric, scans: Sequence[Sketch], bins: int = 20) -> Levels:
     """Compute a metric of sketches at data-set level and at scan level; one-class scans are left out of the latter.
 
@@ -80,8 +89,7 @@ def compare(metric: SketchMetric, scans: Sequence[Sketch], bins: int = 20) -> Le
     >>> found.dataset, found.scans.mean, found.scans.n, found.scans.left_out
     (0.125, 0.25, 1, 1)
     """
-    values = [metric(scan) if _has_both(scan) else float("nan") for scan in scans]
-    return Levels(dataset=metric(Sketch.total(scans)), scans=over_scans(values, bins))
+    return Levels(dataset=metric(Sketch.total(scans)), scans=by_scan(metric, scans, bins))
 
 
 def per_volume(scans: Sequence[Sketch], regions: Sequence[Regions]) -> dict[str, Scans]:
@@ -94,7 +102,7 @@ def per_volume(scans: Sequence[Sketch], regions: Sequence[Regions]) -> dict[str,
     """
     if len(scans) != len(regions):
         raise ValueError(f"{len(scans)} scans, the regions of {len(regions)}")
-    found = {name: compare(metric, scans).scans for name, metric in _PER_VOLUME.items()}
+    found = {name: by_scan(metric, scans) for name, metric in _PER_VOLUME.items()}
     pro = [aupro(scan, its) if _has_both(scan) else float("nan") for scan, its in zip(scans, regions, strict=True)]
     return found | {"pro": over_scans(pro)}
 

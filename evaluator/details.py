@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Self
 
 import numpy as np
@@ -49,10 +50,11 @@ class Details:
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """Read what `to_bytes` wrote. Believes nothing; raises ValueError."""
-        empty = _parts(cls.total(()))
-        dtypes = {f"{part}.{name}": array.dtype.str for part, found in empty.items() for name, array in found.items()}
-        arrays = unpack("details", content, dtypes, most_bytes=MOST_BYTES)
-        parts = {part: {name: arrays[f"{part}.{name}"] for name in names} for part, names in empty.items()}
+        arrays = unpack("details", content, _dtypes(), most_bytes=MOST_BYTES)
+        parts: dict[str, dict[str, NDArray[np.generic]]] = {}
+        for path, array in arrays.items():
+            part, name = path.split(".")
+            parts.setdefault(part, {})[name] = array
         return cls(
             slices=Sketch.from_arrays(parts["slices"]),
             regions=Regions.from_arrays(parts["regions"]),
@@ -70,6 +72,13 @@ def _parts(details: Details) -> dict[str, Arrays]:
         "localised": details.localised.arrays(),
         "objects": {"detections": np.array(counts, dtype=np.int64)},
     }
+
+
+@cache
+def _dtypes() -> dict[str, str]:
+    """Give the type of each array of a file, from details of nothing."""
+    empty = _parts(Details.total(()))
+    return {f"{part}.{name}": array.dtype.str for part, found in empty.items() for name, array in found.items()}
 
 
 def _detections(counts: NDArray[np.generic]) -> Detections | None:

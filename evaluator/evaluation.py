@@ -22,6 +22,7 @@ from evaluator.dataset import DatasetError, Deals
 from evaluator.deal import Deal, ImpossibleDealError
 from evaluator.deal import deal as draw
 from evaluator.formats import SUFFIX, Shape, UnreadableError, Volume, read_label
+from evaluator.kernels import COMPILED_FROM_VOXELS
 from evaluator.metrics import voxels
 from evaluator.objects import ObjectRule
 from evaluator.parser.parent import Parser, ParserError
@@ -30,7 +31,6 @@ from evaluator.results import Evaluation, ReadCase
 from evaluator.sketch import Sketch
 from evaluator.tasks import PIXEL, SAMPLE, TASKS
 
-COMPILED_FROM_VOXELS: Final = 50_000_000  # below, numba's start takes longer than it saves
 _VOXEL_BYTES: Final = 8
 _SPARE_BYTES: Final = 64 << 20
 
@@ -76,7 +76,7 @@ def evaluate(
     if deal is not None:
         _check_dealt(deal, names)
     voxels = sum(math.prod(case.shape) for case in cases)
-    compiled = voxels > COMPILED_FROM_VOXELS
+    compiled = voxels >= COMPILED_FROM_VOXELS
     ready = time.monotonic()
     with _parsers(workers, compiled=compiled, detailed=detailed and task == PIXEL, rule=rule) as parsers:
         start_s = time.monotonic() - ready

@@ -25,6 +25,7 @@ INFINITY: Final = 0x7C00  # above it are the patterns of NaN, then every pattern
 SIGN: Final = 0x8000
 TABLES: Final = 4  # neighbours are counted in different ones: equal ones need not wait for each other
 TABLE: Final = PATTERNS + 144  # no power of two apart: rows whose addresses end alike wait for each other too
+COMPILED_FROM_VOXELS: Final = 50_000_000  # of all that is read: below, compiled loops save less than they take to load
 GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
 
 _LEAST_NORMAL: Final = 2.0**-14  # halves under it are multiples of 2^-24

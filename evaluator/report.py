@@ -48,7 +48,7 @@ def toy_report(
     counts = warnings(readings) | dict(job_warnings or {})
     return {
         "task": task,
-        "ap": _or_none(_average_precision(readings)),
+        "ap": or_none(_average_precision(readings)),
         "ap_bounds": _bounds(readings),
         "distinct": len(_scores(readings)),
         "cases": [_case(case) for case in cases],
@@ -75,7 +75,7 @@ def _case(case: ToyCase) -> Report:
     if isinstance(reading, SampleReading):
         found["score"] = reading.score
     else:
-        found["ap"] = _or_none(voxels.average_precision(reading.sketch))
+        found["ap"] = or_none(voxels.average_precision(reading.sketch))
     return {**found, "status": str(reading.status), "notes": dict(reading.notes)}
 
 
@@ -108,6 +108,11 @@ def _sketches(readings: Iterable[Reading]) -> list[Sketch]:
     return [reading.sketch for reading in readings if isinstance(reading, PixelReading)]
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
     """Give None for what is undefined: JSON has no NaN."""
     return value if math.isfinite(value) else None
+
+
+def or_0(value: float) -> float:
+    """Give 0 for what is undefined: an official score is always a number."""
+    return value if math.isfinite(value) else 0.0

@@ -3,7 +3,6 @@
 Undefined is None, but 0 inside `ap` and `batches`: an official score is always a number.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +14,7 @@ from evaluator.details import Details
 from evaluator.metrics import localised, objects, regions, samples, voxels
 from evaluator.objects import Detections
 from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
-from evaluator.report import Reading, warnings
+from evaluator.report import Reading, or_0, or_none, warnings
 from evaluator.resolution import Bounds
 from evaluator.sketch import Sketch
 from evaluator.tasks import SAMPLE
@@ -109,12 +108,12 @@ class Evaluation:
         bounds = Bounds.batched(batches)
         return {
             "ap": voxels.batched_average_precision(batches),
-            "batches": [_or_0(voxels.average_precision(batch)) for batch in batches],
-            "ap_bounds": [_or_none(bounds.low), _or_none(bounds.high)],
+            "batches": [or_0(voxels.average_precision(batch)) for batch in batches],
+            "ap_bounds": [or_none(bounds.low), or_none(bounds.high)],
             "validation": self._validated(sketches),
             "distinct": whole.distinct,
-            **{f"dataset_{name}": _or_none(metric(whole)) for name, metric in _OF_SKETCH.items()},
-            "dataset_at_max_dice": {name: _or_none(metric(whole)) for name, metric in _AT_BEST_DICE.items()},
+            **{f"dataset_{name}": or_none(metric(whole)) for name, metric in _OF_SKETCH.items()},
+            "dataset_at_max_dice": {name: or_none(metric(whole)) for name, metric in _AT_BEST_DICE.items()},
             "dice_at": self._dice_at(lambda threshold: voxels.dice_at(whole, threshold)),
             "scan_level": _scan_level(list(sketches.values())),
             **(_of_details(whole, list(sketches.values()), details) if details else dict.fromkeys(_DETAILED)),
@@ -123,15 +122,15 @@ class Evaluation:
     def _of_samples(self, readings: Mapping[str, Reading]) -> Numbers:
         found = {name: reading for name, reading in readings.items() if isinstance(reading, SampleReading)}
         of_deal = [found[name] for batch in self.deal for name in batch]
-        official = _or_0(samples.average_precision([one.score for one in of_deal], [one.label for one in of_deal]))
+        official = or_0(samples.average_precision([one.score for one in of_deal], [one.label for one in of_deal]))
         scores, labels = [one.score for one in found.values()], [one.label for one in found.values()]
         return {
             "ap": official,
             "batches": [official],
             "distinct": len(set(scores)),
-            **{f"dataset_{name}": _or_none(metric(scores, labels)) for name, metric in _OF_SAMPLES.items()},
+            **{f"dataset_{name}": or_none(metric(scores, labels)) for name, metric in _OF_SAMPLES.items()},
             "dataset_at_max_dice": {
-                name: _or_none(metric(scores, labels)) for name, metric in _SAMPLES_AT_BEST_DICE.items()
+                name: or_none(metric(scores, labels)) for name, metric in _SAMPLES_AT_BEST_DICE.items()
             },
             "dice_at": self._dice_at(lambda threshold: samples.dice_at(scores, labels, threshold)),
         }
@@ -142,14 +141,14 @@ class Evaluation:
         batches = [Sketch.total(sketches[name] for name in batch) for batch in self.validation]
         return {
             "ap": voxels.batched_average_precision(batches),
-            "batches": [_or_0(voxels.average_precision(batch)) for batch in batches],
+            "batches": [or_0(voxels.average_precision(batch)) for batch in batches],
             "deal": [list(batch) for batch in self.validation],
         }
 
     def _dice_at(self, dice: Callable[[float], float]) -> Numbers | None:
         if self.threshold is None:
             return None
-        return {"threshold": self.threshold, "dice": _or_none(dice(self.threshold))}
+        return {"threshold": self.threshold, "dice": or_none(dice(self.threshold))}
 
     def _warnings(self, readings: Sequence[Reading]) -> list[Numbers]:
         found = [
@@ -165,16 +164,16 @@ def _of_details(whole: Sketch, sketches: Sequence[Sketch], details: Sequence[Det
     total = Details.total(details)
     slices, boxes = total.slices, total.localised
     return {
-        "aupro_30": _or_none(regions.aupro(whole, total.regions, limit=0.3)),
-        "pl_30": _or_none(localised.pl(boxes, 0.3)),
-        "pl_50": _or_none(localised.pl(boxes, 0.5)),
-        "pl_package_30": _or_none(localised.pl_package(boxes, 0.3)),
-        "pl_package_50": _or_none(localised.pl_package(boxes, 0.5)),
+        "aupro_30": or_none(regions.aupro(whole, total.regions, limit=0.3)),
+        "pl_30": or_none(localised.pl(boxes, 0.3)),
+        "pl_50": or_none(localised.pl(boxes, 0.5)),
+        "pl_package_30": or_none(localised.pl_package(boxes, 0.3)),
+        "pl_package_50": or_none(localised.pl_package(boxes, 0.5)),
         "lesions": {"components": total.regions.n_components, "boxes": boxes.boxes},
         "slices": {
             "n": slices.n_voxels,
             "anomalous": slices.n_positive,
-            **{name: _or_none(metric(slices)) for name, metric in _OF_SKETCH.items()},
+            **{name: or_none(metric(slices)) for name, metric in _OF_SKETCH.items()},
         },
         "volumes": _volumes(sketches, details),
         "objects": None if total.objects is None else _objects(total.objects),
@@ -186,27 +185,27 @@ def _objects(found: Detections) -> Numbers:
         "objects": found.objects,
         "detections": found.detections,
         "true_positives": found.true_positives,
-        "precision": _or_none(objects.precision(found)),
-        "recall": _or_none(objects.recall(found)),
-        "f1": _or_none(objects.f1(found)),
+        "precision": or_none(objects.precision(found)),
+        "recall": or_none(objects.recall(found)),
+        "f1": or_none(objects.f1(found)),
     }
 
 
 def _scan_level(sketches: Sequence[Sketch]) -> Numbers:
-    return {name: _scans(aggregate.compare(_OF_SKETCH[name], sketches).scans) for name in _BY_SCAN}
+    return {name: _scans(aggregate.by_scan(_OF_SKETCH[name], sketches)) for name in _BY_SCAN}
 
 
 def _volumes(sketches: Sequence[Sketch], details: Sequence[Details]) -> Numbers:
     """SimpleSliceNet's protocol: the means over volumes, and over how many."""
     found = aggregate.per_volume(sketches, [one.regions for one in details])
     (n, left_out), *_ = ((scans.n, scans.left_out) for scans in found.values())
-    return {**{name: _or_none(scans.mean) for name, scans in found.items()}, "n": n, "left_out": left_out}
+    return {**{name: or_none(scans.mean) for name, scans in found.items()}, "n": n, "left_out": left_out}
 
 
 def _scans(found: Scans) -> Numbers:
     return {
-        "mean": _or_none(found.mean),
-        "median": _or_none(found.median),
+        "mean": or_none(found.mean),
+        "median": or_none(found.median),
         "n": found.n,
         "left_out": found.left_out,
         "histogram": {"edges": list(found.edges), "counts": list(found.counts)},
@@ -218,7 +217,7 @@ def _case(case: ReadCase) -> Numbers:
     reading = case.reading
     own = {"score": reading.score} if isinstance(reading, SampleReading) else {}
     return {
-        "ap": _or_none(voxels.average_precision(reading.sketch)) if isinstance(reading, PixelReading) else None,
+        "ap": or_none(voxels.average_precision(reading.sketch)) if isinstance(reading, PixelReading) else None,
         "missing": reading.status is not Status.OK,
         "reason": None if reading.status is Status.OK else notes.SENTENCES[NOTE_OF[reading.status]],
         "seconds": case.seconds,
@@ -227,12 +226,3 @@ def _case(case: ReadCase) -> Numbers:
         "notes": dict(reading.notes),
         **own,
     }
-
-
-def _or_none(value: float) -> float | None:
-    """Give None for what is undefined: JSON has no NaN."""
-    return value if math.isfinite(value) else None
-
-
-def _or_0(value: float) -> float:
-    return value if math.isfinite(value) else 0.0

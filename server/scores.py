@@ -7,6 +7,7 @@ from typing import Any
 
 from evaluator.dataset import Case
 from evaluator.metrics import samples, voxels
+from evaluator.report import or_0, or_none
 from evaluator.resolution import Bounds
 from evaluator.sketch import Sketch
 from server import challenges
@@ -108,7 +109,7 @@ def judge_samples(work: Work, results: Mapping[str, CaseResult]) -> Verdict:
             raise Unusable(f"case {name}: label {label}, the manifest says {work.cases[name].label}")
         scores.append(score)
         labels.append(label)
-    value = finite(samples.average_precision(scores, labels))
+    value = or_0(samples.average_precision(scores, labels))
     return verdict(work, value)
 
 
@@ -119,16 +120,14 @@ def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) ->
         deal: [Sketch.total(sketches[case] for case in batch) for batch in batches]
         for deal, batches in work.deals.items()
     }
-    values = {deal: finite(voxels.batched_average_precision(batches)) for deal, batches in sums.items()}
+    values = {deal: or_0(voxels.batched_average_precision(batches)) for deal, batches in sums.items()}
     bounds = Bounds.batched(sums["official"])
     return verdict(
         work,
         values["official"],
         validation=values["validation"],
-        bounds=(finite(bounds.low), finite(bounds.high)),
-        details={
-            deal: [nan_is_none(voxels.average_precision(one)) for one in batches] for deal, batches in sums.items()
-        },
+        bounds=(or_0(bounds.low), or_0(bounds.high)),
+        details={deal: [or_none(voxels.average_precision(one)) for one in batches] for deal, batches in sums.items()},
     )
 
 
@@ -167,13 +166,3 @@ def verdict(
         manifest_sha256=work.manifest_sha256,
         image_digest=work.image_digest,
     )
-
-
-def finite(value: float) -> float:
-    """A data set without an anomalous case has no average precision: it counts 0, as its batches do."""
-    return value if math.isfinite(value) else 0.0
-
-
-def nan_is_none(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if math.isfinite(value) else None

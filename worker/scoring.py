@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from evaluator import report
+from evaluator.kernels import COMPILED_FROM_VOXELS
 from evaluator.parser.parent import Parser
 from evaluator.readings import Status
 from evaluator.report import Reading, ToyCase
@@ -24,7 +25,6 @@ PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes
 ALL_S = 600.0
 ALL_S_A_VOXEL = 2.5e-7
 MOMENT_S = 1.0
-COMPILED_FROM_VOXELS = 50_000_000  # of a start: from there on compiled loops win back the time they take to load
 
 
 def read_predictions(
