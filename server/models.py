@@ -178,6 +178,9 @@ class Challenge(Named):
     deal_sha256: Mapped[str] = mapped_column(String(64))
     toy_sha256: Mapped[str] = mapped_column(String(64))  # zip of toy cases and labels, in the store
     loaded_at: Mapped[datetime]
+    # A companion set (analysis, toyish, sweeps) stands beside a challenge and is not one that teams see.
+    part_of: Mapped[str | None] = mapped_column(String(80), index=True)  # slug of the challenge it analyses
+    set_name: Mapped[str] = mapped_column(String(20), default="challenge", server_default="challenge")
     datasets: Mapped[list["Dataset"]] = relationship(
         back_populates="challenge", order_by="Dataset.position", cascade="all, delete-orphan"
     )
@@ -195,6 +198,9 @@ class Dataset(Named):
     position: Mapped[int]
     cases: Mapped[dict[str, Any]]  # {"toy"|"test": [{"name", "shape", "tasks"}]}
     deal: Mapped[dict[str, Any]]  # {"official"|"validation": [[case, …], …]}
+    facts: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default="{}"
+    )  # hidden: case -> its row of cases.csv
     challenge: Mapped[Challenge] = relationship(back_populates="datasets")
 
 
@@ -207,6 +213,7 @@ class Board(Named):
     challenge_id: Mapped[str] = mapped_column(ForeignKey("challenge.id"))
     task: Mapped[Task] = mapped_column(words(Task))
     published: Mapped[bool] = mapped_column(default=False)
+    sealed_until: Mapped[datetime | None]  # published, but nobody but organizers sees it before
     changed_at: Mapped[datetime]
     changed_by: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
 
@@ -260,6 +267,8 @@ class Submission(Named):
     checker_until: Mapped[datetime | None]  # somebody is at the archive check until then
     failure_code: Mapped[FailureCode | None] = mapped_column(words(FailureCode))
     failure_detail: Mapped[str | None] = mapped_column(Text)
+    # Of a companion set: the team's submission whose image it runs. Nobody but organizers sees such a one.
+    analyses_id: Mapped[str | None] = mapped_column(ForeignKey("submission.id"), index=True)
     team: Mapped[Team] = relationship()
     challenge: Mapped[Challenge] = relationship()
     image: Mapped[Image | None] = relationship()
@@ -337,6 +346,10 @@ class Score(Named):
     low: Mapped[float | None]  # `value` without rounding to half precision lies in [low, high]
     high: Mapped[float | None]  # both None in the sample task, where nothing is rounded
     details: Mapped[dict[str, Any]]  # {"official"|"validation": [batch AP or None, …]}
+    metrics: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default="{}"
+    )  # the other metrics, by name; None where undefined
+    object_threshold: Mapped[float | None]  # that its detections were made at; from the team's toy cases
     evaluator_version: Mapped[str] = mapped_column(String(40))
     deal_sha256: Mapped[str] = mapped_column(String(64))
     manifest_sha256: Mapped[str] = mapped_column(String(64))
@@ -355,8 +368,62 @@ class CaseScore(Named):
     score_id: Mapped[str] = mapped_column(ForeignKey("score.id"))
     name: Mapped[str] = mapped_column(String(255))
     sketch_sha256: Mapped[str | None] = mapped_column(String(64))  # pixel task, in the store
+    details_sha256: Mapped[str | None] = mapped_column(String(64))  # pixel task, in the store: evaluator.details
+    slices_sha256: Mapped[str | None] = mapped_column(String(64))  # cases marked for show, in the store
     score: Mapped[float | None]  # sample task
     label: Mapped[int | None]  # sample task
+
+
+class PastScore(Named):
+    """A score that a re-scoring replaced."""
+
+    __tablename__ = "past_score"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), index=True)
+    content: Mapped[dict[str, Any]]  # the row of `score` as it was
+    replaced_at: Mapped[datetime]
+    rescoring_id: Mapped[str] = mapped_column(ForeignKey("rescoring.id"))
+
+
+class Rescoring(Named):
+    """New scores of all submissions of a challenge, from what scoring stored; published in one step."""
+
+    __tablename__ = "rescoring"
+
+    challenge_id: Mapped[str] = mapped_column(ForeignKey("challenge.id"), index=True)
+    made_at: Mapped[datetime]
+    made_by: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: from the command line
+    evaluator_version: Mapped[str] = mapped_column(String(40))
+    scores: Mapped[dict[str, Any]]  # job -> {"old": …, "new": …}
+    published_at: Mapped[datetime | None]
+    dropped_at: Mapped[datetime | None]
+
+
+class Analysis(Named):
+    """What was computed of a challenge's scores for one task: the tables behind boards, analyses and report."""
+
+    __tablename__ = "analysis"
+    __table_args__ = (UniqueConstraint("challenge_id", "task"),)
+
+    challenge_id: Mapped[str] = mapped_column(ForeignKey("challenge.id"))
+    task: Mapped[Task] = mapped_column(words(Task))
+    fingerprint: Mapped[str] = mapped_column(String(64))  # of all that it was computed from
+    content: Mapped[dict[str, Any]]  # server.analyses.AnalysisDocument
+    computed_at: Mapped[datetime]
+
+
+class Judgement(Named):
+    """What an expert says of a detection that nobody annotated."""
+
+    __tablename__ = "judgement"
+    __table_args__ = (UniqueConstraint("job_id", "case", "number"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    case: Mapped[str] = mapped_column(String(255))
+    number: Mapped[int]  # of the detection, within the case
+    verdict: Mapped[str] = mapped_column(String(32))  # one of the study's five classes
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    at: Mapped[datetime]
 
 
 class Event(Base):

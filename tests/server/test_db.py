@@ -54,7 +54,7 @@ def test_servers_that_start_at_once_migrate_once(backend: Backend) -> None:
         list(pool.map(start, range(4)))
     database = Database(backend.database_url)
     with database.read() as s:
-        assert s.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0001"]
+        assert s.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0002"]
     database.dispose()
 
 
