@@ -349,7 +349,7 @@ class Score(Named):
     metrics: Mapped[dict[str, Any]] = mapped_column(
         default=dict, server_default="{}"
     )  # the other metrics, by name; None where undefined
-    object_threshold: Mapped[float | None]  # that its detections were made at; from the team's toy cases
+    object_threshold: Mapped[float | None]  # of its detections, from the toy cases
     evaluator_version: Mapped[str] = mapped_column(String(40))
     deal_sha256: Mapped[str] = mapped_column(String(64))
     manifest_sha256: Mapped[str] = mapped_column(String(64))
