@@ -57,6 +57,10 @@ class ChallengeFile(BaseModel):
     max_unpacked_bytes: int = Field(default=40 * 2**30, ge=1)
     limits: Limits = Limits()
     batch_size: int = Field(default=20, ge=1)  # cases; of the deals
+    show: dict[DatasetName, list[str]] = Field(default_factory=dict)  # hidden cases whose slices may be kept and shown
+    object_min_volume_mm3: float = Field(default=0.0, ge=0)  # smaller detections are dropped
+    part_of: Slug | None = None  # a companion set: the challenge that it analyses
+    set: Literal["challenge", "analysis", "toyish", "sweeps"] = "challenge"
 
 
 def read_folder(folder: Path) -> ChallengeFile:
