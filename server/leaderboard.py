@@ -11,8 +11,21 @@ from sqlalchemy.orm import Session, selectinload
 
 from evaluator import ranking
 from evaluator.resolution import indistinguishable
+from server.errors import Invalid
 from server.models import Account, Board, Challenge, Job, Score, Submission
 from server.protocol import Queue, SubmissionStatus, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """Whether everybody may see a leaderboard, and from when on."""
+
+    published: bool
+    sealed_until: datetime | None = None  # None: at once
+
+    def is_visible(self, now: datetime) -> bool:
+        """May everybody see it at this instant?"""
+        return self.published and (self.sealed_until is None or self.sealed_until <= now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +53,7 @@ class BoardView:
     as_of: datetime | None  # the last score in it
     evaluator_versions: tuple[str, ...]
     published: bool
+    sealed_until: datetime | None  # published, but nobody but organizers sees it before
 
 
 def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
@@ -49,6 +63,7 @@ def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
     datasets = tuple(dataset.name for dataset in challenge.datasets)
     scores = [job.score for one in counting for job in one.jobs if job.score is not None]
     placed = rows(counting, names, {name: by_team(counting, names, name) for name in datasets})
+    switch = publication(s, challenge, task)
     return BoardView(
         task=task,
         datasets=datasets,
@@ -56,7 +71,8 @@ def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
         close={name: found for name in datasets if (found := close(placed, name))},
         as_of=max((score.computed_at for score in scores), default=None),
         evaluator_versions=tuple(sorted({score.evaluator_version for score in scores})),
-        published=is_published(s, challenge, task),
+        published=switch.published,
+        sealed_until=switch.sealed_until,
     )
 
 
@@ -135,10 +151,15 @@ def rows(
     )
 
 
-def is_published(s: Session, challenge: Challenge, task: Task) -> bool:
-    """May everybody see it?"""
-    found = s.scalar(select(Board.published).where(Board.challenge_id == challenge.id, Board.task == task))
-    return bool(found)
+def visible(s: Session, challenge: Challenge, task: Task, now: datetime) -> bool:
+    """May everybody see it now: published, and its seal, if it has one, is over?"""
+    return publication(s, challenge, task).is_visible(now)
+
+
+def publication(s: Session, challenge: Challenge, task: Task) -> Publication:
+    """Give the organizer's switch; not published where nobody has touched it."""
+    row = board_row(s, challenge, task)
+    return Publication(published=row.published, sealed_until=row.sealed_until) if row else Publication(published=False)
 
 
 def publish(
@@ -148,16 +169,29 @@ def publish(
     published: bool,  # noqa: FBT001  the callers' words: publish(…, True, …)
     account: Account,
     now: datetime,
+    *,
+    sealed_until: datetime | None = None,
 ) -> None:
-    """Show it to everybody, or take it back; who did it and when is kept."""
-    row = s.scalar(select(Board).where(Board.challenge_id == challenge.id, Board.task == task))
+    """Show it to everybody (from `sealed_until` on), or take it back; who did it and when is kept.
+
+    Raises Invalid where the seal would be over already.
+    """
+    if sealed_until is not None and sealed_until <= now:
+        raise Invalid(f"results cannot be sealed until {sealed_until:%Y-%m-%d %H:%M} UTC: that is over")
+    row = board_row(s, challenge, task)
     if row is None:
         row = Board(challenge_id=challenge.id, task=task)
         s.add(row)
     row.published = published
+    row.sealed_until = sealed_until if published else None
     row.changed_at = now
     row.changed_by = account.id
     s.flush()
+
+
+def board_row(s: Session, challenge: Challenge, task: Task) -> Board | None:
+    """Give the row that keeps the switch."""
+    return s.scalar(select(Board).where(Board.challenge_id == challenge.id, Board.task == task))
 
 
 def csv(view: BoardView) -> str:

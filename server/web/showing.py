@@ -72,7 +72,7 @@ def challenge_view(session: Session, challenge: Challenge, now: datetime) -> Cha
         architecture=settings.architecture,
         max_archive_bytes=settings.max_archive_bytes,
         datasets=[dataset_view(dataset) for dataset in challenge.datasets],
-        published=[task for task in Task if leaderboard.is_published(session, challenge, task)],
+        published=[task for task in Task if leaderboard.visible(session, challenge, task, now)],
     )
 
 

@@ -53,8 +53,10 @@ def publish(task: Task, body: Switch, site: SiteDep, organizer: Organizer, now: 
 def visible_board(site: Site, visitor: Person | None, task: Task, now: datetime) -> BoardView:
     """Give what this visitor may see. NotFound where it is not published."""
     with site.db.read() as session:
-        board = leaderboard.board(session, challenges.current(session), task)
-    if board.published:
+        challenge = challenges.current(session)
+        board = leaderboard.board(session, challenge, task)
+        seen = leaderboard.visible(session, challenge, task, now)
+    if seen:
         return board
     if visitor is None or not visitor.is_organizer:
         raise NotFound(f"The leaderboard of the {task} task is not published yet.", "E-NOT-PUBLISHED")

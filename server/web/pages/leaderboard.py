@@ -24,8 +24,9 @@ def show(request: Request, task: Task, site: SiteDep, visitor: Visitor, now: Now
     with site.db.read() as session:
         challenge = challenges.current(session)
         board = leaderboard.board(session, challenge, task)
+        seen = leaderboard.visible(session, challenge, task, now)
     is_organizer = visitor is not None and visitor.is_organizer
-    if visitor is not None and is_organizer and not board.published:
+    if visitor is not None and is_organizer and not seen:
         with site.db.write() as session:
             views.looked(session, visitor.account(session), f"unpublished leaderboard, {task} task", now)
     return site.pages.render(
@@ -33,7 +34,7 @@ def show(request: Request, task: Task, site: SiteDep, visitor: Visitor, now: Now
         "leaderboard.html",
         person=visitor,
         task=task,
-        board=board if board.published or is_organizer else None,
+        board=board if seen or is_organizer else None,
         published=board.published,
     )
 

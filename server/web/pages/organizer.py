@@ -22,7 +22,7 @@ def organizer(request: Request, site: SiteDep, member: Organizer, at: SliceDep, 
     with site.db.write() as session:
         views.looked(session, member.account(session), "all submissions", now)
         challenge = challenges.current(session)
-        boards = [(task, leaderboard.is_published(session, challenge, task)) for task in Task]
+        boards = [(task, leaderboard.publication(session, challenge, task).published) for task in Task]
         title = challenge.title
     shown, more = whole_list(site, member, at)
     return site.pages.render(
