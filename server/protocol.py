@@ -242,6 +242,8 @@ class JobSpec(Message):
     budget_s: float  # wall clock, for each case of a container start
     limits: Limits
     user: ContainerUser
+    show: list[str] = []  # hidden cases of which a slice is kept
+    object_min_volume_mm3: float = Field(default=0.0, ge=0)  # smaller detections are dropped
 
 
 class Renewal(Message):
@@ -305,7 +307,9 @@ class CaseResult(Message):
     """What is kept of one hidden case."""
 
     case: str
-    sketch_sha256: Sha256 | None = None  # pixel task; the bytes were put before
+    sketch_sha256: Sha256 | None = None  # pixel task; the bytes were put before, as those of the next two
+    details_sha256: Sha256 | None = None  # pixel task; None: there was no time or memory for them
+    slices_sha256: Sha256 | None = None  # pixel task, cases in JobSpec.show
     score: float | None = None  # sample task, already in [0, 1]
     label: int | None = Field(default=None, ge=0, le=1)  # sample task
 
@@ -317,6 +321,8 @@ class Finished(Message):
     cases: list[CaseResult]
     warnings: list[JobWarning]
     evaluator_version: str
+    # Pixel task: of the best Dice on the toy cases, by which objects were detected; None: there is none.
+    object_threshold: float | None = Field(default=None, gt=0, le=1)
 
 
 class Failed(Message):
