@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from evaluator.deal import Deal
 from evaluator.details import Details
 from evaluator.sketch import Sketch
 
 CHALLENGE, ANALYSIS, TOYISH, SWEEPS = "challenge", "analysis", "toyish", "sweeps"  # sets, as toy_cases names them
-
-_NOTHING: Mapping[str, float] = MappingProxyType({})
+TOY = "toy"  # the toy cases of the main challenge: entries with the toy report's value and no cases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ class Entry:
 
     team: str  # as it is shown
     case_set: CaseSet
-    scores: Mapping[str, float] = _NOTHING  # sample task
+    scores: Mapping[str, float] = field(default_factory=dict)  # sample task
     sketches: Mapping[str, Sketch] = field(default_factory=dict)  # pixel task
     details: Mapping[str, Details] = field(default_factory=dict)  # pixel task; cases that have some
     value: float  # the official score, as stored
@@ -57,3 +55,5 @@ class Entry:
     seconds: float | None = None  # of the hidden container start, a case
     peak_memory_bytes: int | None = None
     object_threshold: float | None = None  # of its detections, from the team's toy cases
+    metrics: Mapping[str, float | None] = field(default_factory=dict)  # the others, as stored; None: undefined
+    judged: int = 0  # of its unmatched detections, how many an expert judged
