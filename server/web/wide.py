@@ -1,0 +1,95 @@
+"""Tables for reading: intervals in one cell, and long tables turned so that what is compared stands side by side.
+
+The files keep every number in a cell of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from evaluator.analysis.tables import Column, Row, Table, Value
+from server.web.cells import UNDEFINED, values, written
+
+MOST_COLUMNS = 16  # of what is compared: more do not fit on a page
+PRINTED = 120  # rows; a longer table is in the files alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """How a long table is laid out for reading."""
+
+    rows: tuple[str, ...]  # columns that stay
+    across: str  # column whose values become columns
+    value: str  # column whose numbers fill them
+    said: str  # a sentence about what stands in the cells
+
+
+TURNS: Mapping[str, Turn] = {
+    "rank_probabilities": Turn(
+        rows=("dataset", "team"), across="rank", value="probability", said="Columns are ranks, cells probabilities."
+    ),
+    "tests": Turn(
+        rows=("dataset", "better"),
+        across="worse",
+        value="p_holm",
+        said="Cells are p after Holm's correction, that the row's team is better than the column's.",
+    ),
+    "categories": Turn(rows=("dataset", "level", "group"), across="team", value="ap", said="Cells are AP."),
+    "difficulty": Turn(rows=("dataset", "category", "difficulty"), across="team", value="ap", said="Cells are AP."),
+    "sizes": Turn(rows=("dataset", "radius_voxels"), across="team", value="ap", said="Cells are AP."),
+    "contrasts": Turn(rows=("dataset", "intensity"), across="team", value="ap", said="Cells are AP."),
+    "boards": Turn(rows=("team",), across="metric", value="mean", said="Cells are means over the data sets."),
+}
+FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
+LOW, HIGH = "_low", "_high"
+
+
+def readable(table: Table) -> Table:
+    """Lay a table out for reading; one for which nothing is known but intervals keeps its rows."""
+    turn = TURNS.get(table.name)
+    if turn is not None and 1 < len(heads := values(table.rows, turn.across)) <= MOST_COLUMNS:
+        return _turned(table, turn, heads)
+    return _joined(table)
+
+
+def is_printed(table: Table) -> bool:
+    """Does it stand in a report, or in the files alone?"""
+    return bool(table.rows) and table.name not in FILES_ALONE and len(readable(table).rows) <= PRINTED
+
+
+def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:
+    by_name = {column.name: column for column in table.columns}
+    cell, across = by_name[turn.value], by_name[turn.across]
+    columns = tuple(by_name[name] for name in turn.rows) + tuple(
+        Column(name=_key(turn, head), title=written(across, head), kind=cell.kind, digits=cell.digits) for head in heads
+    )
+    together: dict[tuple[Value, ...], dict[str, Value]] = {}
+    for row in table.rows:
+        kept = {name: row[name] for name in turn.rows}
+        line = together.setdefault(tuple(kept.values()), kept | {_key(turn, head): None for head in heads})
+        line[_key(turn, row[turn.across])] = row[turn.value]
+    return replace(table, caption=f"{table.caption} {turn.said}", columns=columns, rows=tuple(together.values()))
+
+
+def _key(turn: Turn, head: Value) -> str:
+    return f"{turn.across}={head}"
+
+
+def _joined(table: Table) -> Table:
+    """Write x, x_low and x_high into one cell."""
+    by_name = {column.name: column for column in table.columns}
+    joined = [name for name in by_name if {name + LOW, name + HIGH} <= by_name.keys()]
+    ends = {name + end for name in joined for end in (LOW, HIGH)}
+    columns = tuple(
+        replace(column, title=f"{column.title} [95 % interval]") if column.name in joined else column
+        for column in table.columns
+        if column.name not in ends
+    )
+    return replace(table, columns=columns, rows=tuple(_joined_row(row, joined, ends, by_name) for row in table.rows))
+
+
+def _joined_row(row: Row, joined: list[str], ends: set[str], columns: Mapping[str, Column]) -> Row:
+    found: dict[str, Value] = {name: value for name, value in row.items() if name not in ends}
+    for name in joined:
+        middle, low, high = (written(columns[key], row[key]) for key in (name, name + LOW, name + HIGH))
+        found[name] = middle if UNDEFINED in {low, high} else f"{middle} [{low}–{high}]"
+    return found
