@@ -1,5 +1,6 @@
 """What a pass keeps beside the sketch of voxels: slices, lesions, boxes, objects. All of it adds up."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from evaluator.localised import Localised
 from evaluator.objects import Detections
 from evaluator.packing import Arrays, pack, unpack
 from evaluator.regions import Regions
-from evaluator.sketch import Sketch
+from evaluator.sketch import VALUES, Sketch
 
 MOST_BYTES: Final = 1 << 26  # of a file of details: a label of thousands of lesions
 _NOT_ASKED_FOR: Final = (-1, -1, -1)
@@ -41,6 +42,15 @@ class Details:
             regions=Regions.total(one.regions for one in found),
             localised=Localised.total(one.localised for one in found),
             objects=Detections.total(objects) if len(objects) == len(found) else None,
+        )
+
+    def fit(self, sketch: Sketch, shape: tuple[int, ...]) -> bool:
+        """Tell whether they count the slices of one case of this shape, and the anomalous voxels of its sketch."""
+        found = np.bincount(self.regions.bins, weights=self.regions.counts, minlength=VALUES)
+        return (
+            self.slices.n_voxels == math.prod(shape[2:])
+            and np.array_equal(found[sketch.bins], sketch.positive)
+            and (self.regions.n_voxels == sketch.n_positive)
         )
 
     def to_bytes(self) -> bytes:

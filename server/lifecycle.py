@@ -70,9 +70,9 @@ class SweepReport:
 # --- submissions ----------------------------------------------------------------------------------------
 
 
-def received(s: Session, submission: Submission, now: datetime) -> None:
+def received(s: Session, submission: Submission, now: datetime, reason: str = "upload complete") -> None:
     """Write down that a submission came into being."""
-    note(s, "submission", submission.id, None, submission.status, now, "upload complete")
+    note(s, "submission", submission.id, None, submission.status, now, reason)
 
 
 def accept(s: Session, submission: Submission, image: Image, now: datetime) -> list[Job] | None:
@@ -174,8 +174,9 @@ def move_submission(s: Session, submission: Submission, to: SubmissionStatus, no
 def claim(s: Session, host: Host, request: ClaimRequest, now: datetime) -> Job | None:
     """Give the host its next job, with a lease and a fencing token, or None.
 
-    Toy jobs come before final ones, then the submission received first. A job is given for a data set
-    that the host offers by the challenge's own manifest, with an image of the worker's architecture.
+    Toy jobs come before final ones, these before those of companion sets, then the submission received first.
+    A job is given for a data set that the host offers by the challenge's own manifest, with an image of the
+    worker's architecture.
     """
     if not request.datasets:
         return None
@@ -221,7 +222,7 @@ def next_job(request: ClaimRequest) -> Any:
             for offer in request.datasets
         )
     )
-    turn = case((Submission.queue == Queue.TOY, 0), else_=1)
+    turn = case((Submission.queue == Queue.TOY, 0), (Submission.analyses_id.is_(None), 1), else_=2)
     return (
         select(Job.id)
         .join(Submission, Submission.id == Job.submission_id)
@@ -258,6 +259,8 @@ def spec(job: Job) -> JobSpec:
         budget_s=settings.budget_s,
         limits=settings.limits,
         user=settings.container_user,
+        show=settings.show.get(dataset.name, []),
+        object_min_volume_mm3=settings.object_min_volume_mm3,
     )
 
 
@@ -368,7 +371,15 @@ def write_finish(s: Session, job_id: str, finished: Finished, verdict: scores.Ve
     lose_runs(s, job, now)
     if verdict is not None:
         cases = [
-            CaseScore(name=c.case, sketch_sha256=c.sketch_sha256, score=c.score, label=c.label) for c in finished.cases
+            CaseScore(
+                name=c.case,
+                sketch_sha256=c.sketch_sha256,
+                details_sha256=c.details_sha256 if c.case in verdict.detailed else None,
+                slices_sha256=c.slices_sha256,
+                score=c.score,
+                label=c.label,
+            )
+            for c in finished.cases
         ]
         s.add(
             Score(
@@ -378,6 +389,8 @@ def write_finish(s: Session, job_id: str, finished: Finished, verdict: scores.Ve
                 low=verdict.bounds[0] if verdict.bounds else None,
                 high=verdict.bounds[1] if verdict.bounds else None,
                 details=verdict.details,
+                metrics=verdict.metrics,
+                object_threshold=verdict.object_threshold,
                 evaluator_version=finished.evaluator_version,
                 deal_sha256=verdict.deal_sha256,
                 manifest_sha256=verdict.manifest_sha256,

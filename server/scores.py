@@ -1,19 +1,31 @@
-"""Official scores from what a worker sent: the server computes them, a worker only counts."""
+"""Official scores from what a worker sent: the server computes them, a worker only counts.
 
+`rejudge` computes them again from what is stored. The metrics beside the official score are `server.metrics`'s.
+"""
+
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from evaluator.dataset import Case
+from evaluator.details import Details
 from evaluator.metrics import samples, voxels
 from evaluator.report import or_0, or_none
 from evaluator.resolution import Bounds
 from evaluator.sketch import Sketch
-from server import challenges
-from server.models import Job
+from server import challenges, metrics
+from server.metrics import Numbers
+from server.models import CaseScore, Job
 from server.protocol import CaseResult, Finished, Queue, Stage, Task
 from server.storage import Store
+
+log = logging.getLogger(__name__)
+MOST_PARTS = 64  # details held before they are added up, up to 1 MB each
 
 
 class Unusable(Exception):  # noqa: N818  an answer that lifecycle turns into a fault
@@ -28,6 +40,7 @@ class Work:
     queue: Queue
     has_toy_report: bool
     cases: Mapping[str, Case]  # the data set's hidden cases of the task, by name
+    show: frozenset[str]  # hidden cases whose slices may be kept
     deals: Mapping[str, Sequence[Sequence[str]]]  # official, validation -> batches of cases
     manifest_sha256: str  # of the data the job was claimed for
     current_manifest_sha256: str
@@ -42,10 +55,13 @@ class Verdict:
     value: float
     validation: float | None
     bounds: tuple[float, float] | None  # of `value` in full precision; None: nothing was rounded to half
-    details: dict[str, Any]
+    details: dict[str, Any]  # official, validation -> average precision of each batch
+    metrics: Numbers  # all others, by name; None where undefined
+    object_threshold: float | None
     deal_sha256: str
     manifest_sha256: str
     image_digest: str
+    detailed: frozenset[str] = frozenset()  # cases whose details can be used
 
 
 def work(job: Job) -> Work:
@@ -57,6 +73,7 @@ def work(job: Job) -> Work:
         queue=submission.queue,
         has_toy_report=job.toy_report is not None,
         cases={case.name: case for case in challenges.cases(dataset, Stage.HIDDEN, submission.task)},
+        show=frozenset(challenges.settings(challenge).show.get(dataset.name, [])),
         deals=dataset.deal,
         manifest_sha256=job.manifest_sha256 or "",
         current_manifest_sha256=challenge.manifest_sha256,
@@ -77,15 +94,42 @@ def judge(work: Work, finished: Finished, store: Store) -> Verdict | None:
         if finished.cases:
             raise Unusable(f"a toy job carries no cases, this one has {len(finished.cases)}")
         return None
+    return judge_cases(work, finished.cases, finished.object_threshold, store)
+
+
+def rejudge(s: Session, job: Job, store: Store) -> Verdict:
+    """Compute a scored job's scores anew, by this evaluator, from what scoring stored.
+
+    Deals, labels and names of cases are those of the challenge as it is loaded now. Raises Unusable as `judge`
+    does, and where the job has no score.
+    """
+    if job.score is None:
+        raise Unusable(f"job {job.id} has no score")
+    rows = s.scalars(select(CaseScore).where(CaseScore.score_id == job.score.id).order_by(CaseScore.name))
+    cases = [
+        CaseResult(
+            case=row.name,
+            sketch_sha256=row.sketch_sha256,
+            details_sha256=row.details_sha256,
+            score=row.score,
+            label=row.label,
+        )
+        for row in rows
+    ]
+    return judge_cases(work(job), cases, job.score.object_threshold, store)
+
+
+def judge_cases(work: Work, cases: Sequence[CaseResult], object_threshold: float | None, store: Store) -> Verdict:
+    """Score the hidden cases of a data set. Raises Unusable."""
     if work.manifest_sha256 != work.current_manifest_sha256:
-        raise Unusable("the challenge's data were loaded anew while the job ran")
-    results = by_case(work, finished.cases)
+        raise Unusable("the challenge's data were loaded anew since the job was claimed")
+    results = by_case(work, cases)
     if work.task is Task.SAMPLE:
         return judge_samples(work, results)
-    return judge_voxels(work, results, store)
+    return judge_voxels(work, results, object_threshold, store)
 
 
-def by_case(work: Work, cases: list[CaseResult]) -> dict[str, CaseResult]:
+def by_case(work: Work, cases: Sequence[CaseResult]) -> dict[str, CaseResult]:
     """Give each case's result; exactly the cases of the data set, each once."""
     results = {case.case: case for case in cases}
     missing = work.cases.keys() - results.keys()
@@ -95,6 +139,9 @@ def by_case(work: Work, cases: list[CaseResult]) -> dict[str, CaseResult]:
             f"{len(cases)} cases for {len(work.cases)}: {len(missing)} missing, {len(foreign)} unknown, "
             f"{len(cases) - len(results)} repeated"
         )
+    shown = {case.case for case in cases if case.slices_sha256 is not None} - work.show
+    if shown:
+        raise Unusable(f"slices of {len(shown)} cases that are not for show")
     return results
 
 
@@ -110,10 +157,12 @@ def judge_samples(work: Work, results: Mapping[str, CaseResult]) -> Verdict:
         scores.append(score)
         labels.append(label)
     value = or_0(samples.average_precision(scores, labels))
-    return verdict(work, value)
+    return verdict(work, value, metrics.of_samples(scores, labels))
 
 
-def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) -> Verdict:
+def judge_voxels(
+    work: Work, results: Mapping[str, CaseResult], object_threshold: float | None, store: Store
+) -> Verdict:
     """Mean of the official batches' average precisions, and of the validation deal's."""
     sketches = {name: read_sketch(store, result, work.cases[name]) for name, result in results.items()}
     sums = {
@@ -122,9 +171,13 @@ def judge_voxels(work: Work, results: Mapping[str, CaseResult], store: Store) ->
     }
     values = {deal: or_0(voxels.batched_average_precision(batches)) for deal, batches in sums.items()}
     bounds = Bounds.batched(sums["official"])
+    detailed, details = add_details(work, results, sketches, object_threshold, store)
     return verdict(
         work,
         values["official"],
+        metrics.of_voxels(Sketch.total(sketches.values()), details if detailed == results.keys() else None),
+        object_threshold=object_threshold,
+        detailed=detailed,
         validation=values["validation"],
         bounds=(or_0(bounds.low), or_0(bounds.high)),
         details={deal: [or_none(voxels.average_precision(one)) for one in batches] for deal, batches in sums.items()},
@@ -148,10 +201,55 @@ def read_sketch(store: Store, result: CaseResult, case: Case) -> Sketch:
     return sketch
 
 
+def add_details(
+    work: Work,
+    results: Mapping[str, CaseResult],
+    sketches: Mapping[str, Sketch],
+    object_threshold: float | None,
+    store: Store,
+) -> tuple[frozenset[str], Details]:
+    """Add up the details of all cases; gives the cases that have some, and the sum."""
+    names: list[str] = []
+    parts: list[Details] = []
+    for name, sketch in sketches.items():
+        details = read_details(store, results[name], work.cases[name], sketch, object_threshold)
+        if details is not None:
+            names.append(name)
+            parts.append(details)
+        if len(parts) == MOST_PARTS:
+            parts = [Details.total(parts)]
+    return frozenset(names), Details.total(parts)
+
+
+def read_details(
+    store: Store, result: CaseResult, case: Case, sketch: Sketch, object_threshold: float | None
+) -> Details | None:
+    """Read what was kept of a case beside its sketch.
+
+    None, and a line in the log, where there is none, or none that counts the sketch's voxels: no score hangs on it.
+    """
+    if result.details_sha256 is None:
+        log.warning("a case has no details", extra={"case": result.case})
+        return None
+    try:
+        details = Details.from_bytes(store.get(result.details_sha256))
+    except (FileNotFoundError, ValueError) as error:
+        log.warning("details cannot be used: %s", error, extra={"case": result.case})
+        return None
+    asked_for_objects = object_threshold is not None
+    if not details.fit(sketch, case.shape) or (details.objects is not None) != asked_for_objects:
+        log.warning("details do not fit their sketch", extra={"case": result.case})
+        return None
+    return details
+
+
 def verdict(
     work: Work,
     value: float,
+    others: Numbers,
     *,
+    object_threshold: float | None = None,
+    detailed: frozenset[str] = frozenset(),
     validation: float | None = None,
     bounds: tuple[float, float] | None = None,
     details: dict[str, Any] | None = None,
@@ -162,6 +260,9 @@ def verdict(
         validation=validation,
         bounds=bounds,
         details=details or {},
+        metrics=others,
+        object_threshold=object_threshold,
+        detailed=detailed,
         deal_sha256=work.deal_sha256,
         manifest_sha256=work.manifest_sha256,
         image_digest=work.image_digest,
