@@ -7,10 +7,17 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from evaluator.dataset import build_manifest
+from evaluator.details import Details
+from evaluator.gathering import Gathering
+from evaluator.kernels import PLAIN, half_patterns
+from evaluator.objects import ObjectRule
+from evaluator.runs import Runs
 from evaluator.sketch import Sketch
+from evaluator.truth import Truth
 from server import accounts, challenges, lifecycle, submissions
 from server.db import Database
 from server.models import Account, Challenge, Host, Job, Submission
@@ -36,6 +43,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 SHAPE = (4, 4, 4)
 DATASETS = ("brain", "abdom")
+THRESHOLD = 0.5  # of detected objects
 LAST_TEST = 3  # cases a split: the odd ones are anomalous; case 3 is a global anomaly, in the sample task only
 
 
@@ -69,6 +77,14 @@ def write_case(folder: Path, split: str, number: int) -> None:
         mask = np.zeros(SHAPE, dtype=np.uint8)
         mask[: int(number != 0), 0, 0] = 1
         nib.save(nib.Nifti1Image(mask, np.eye(4)), folder / f"{split}_label/pixel" / name)
+
+
+def details_of(scores: NDArray[np.floating], mask: NDArray[np.bool_], shape: tuple[int, ...]) -> Details:
+    """What a pass keeps beside the sketch; `scores` and `mask` are flat, axis 0 fastest."""
+    truth = Truth(shape=shape, runs=Runs.of_plane(mask, row=shape[0], offset=0), voxel_mm3=1.0)
+    gathering = Gathering(truth, PLAIN, ObjectRule(threshold=THRESHOLD))
+    gathering.see(0, half_patterns(scores))
+    return gathering.details()
 
 
 @dataclass
@@ -223,7 +239,7 @@ class World:
             lifecycle.run_ended(s, self.store, spec.job, ended, self.now)
 
     def results(self, spec: JobSpec, *, constant: bool = False) -> list[CaseResult]:
-        """What a perfect container (or a constant one) makes of the hidden cases."""
+        """What a perfect container (or a constant one) makes of the hidden cases; objects are detected at THRESHOLD."""
         with self.db.read() as s:
             job = s.get_one(Job, spec.job)
             cases = challenges.cases(job.dataset, Stage.HIDDEN, spec.task)
@@ -236,10 +252,15 @@ class World:
             ]
         found = []
         for case in cases:
-            positive = case.positive_voxels or 0
-            mask = np.arange(np.prod(case.shape)) < positive
-            sketch = Sketch.of(np.zeros(mask.shape) if constant else mask.astype(np.float32), mask)
-            found.append(CaseResult(case=case.name, sketch_sha256=self.store.put(sketch.to_bytes())))
+            mask = np.arange(np.prod(case.shape)) < (case.positive_voxels or 0)
+            scores = np.zeros(mask.shape) if constant else mask.astype(np.float32)
+            found.append(
+                CaseResult(
+                    case=case.name,
+                    sketch_sha256=self.store.put(Sketch.of(scores, mask).to_bytes()),
+                    details_sha256=self.store.put(details_of(scores, mask, case.shape).to_bytes()),
+                )
+            )
         return found
 
     def finish(self, spec: JobSpec, *, constant: bool = False) -> None:
@@ -250,6 +271,7 @@ class World:
             cases=self.results(spec, constant=constant),
             warnings=[],
             evaluator_version="0.1.0",
+            object_threshold=THRESHOLD if spec.task is Task.PIXEL and spec.queue is Queue.FINAL else None,
         )
         lifecycle.finish(self.db, self.store, self.host(), spec.job, finished, self.now)
 
