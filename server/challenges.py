@@ -2,17 +2,20 @@
 
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, cast
+from typing import Annotated, Any, BinaryIO, Literal, Self, cast
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from evaluator import dataset
+from evaluator.analysis import facts as case_facts
+from evaluator.analysis.facts import FactsError
 from evaluator.dataset import Case, DatasetError, Manifest
 from server.db import Database
 from server.errors import Conflict, Invalid, NotFound
@@ -24,7 +27,10 @@ Phase = Literal["before", "open", "closed"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]  # it stands in addresses and file names
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]  # it stands in the entry script's name
 
+CASES, NORMAL = "cases.csv", "normal"  # docs/making-a-test-set.md
+COMPLAINTS = 5  # told at a time
 TOY_FOLDER = "toy-cases"  # what the archive of toy cases unpacks to
+RULES = frozenset({"budget_s", "limits", "container_user", "architecture", "object_min_volume_mm3"})  # of a run
 SPLITS = {Stage.TOY: dataset.TOY, Stage.HIDDEN: dataset.TEST}
 
 
@@ -62,6 +68,13 @@ class ChallengeFile(BaseModel):
     part_of: Slug | None = None  # a companion set: the challenge that it analyses
     set: Literal["challenge", "analysis", "toyish", "sweeps"] = "challenge"
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """A companion says of what and which one it is, and leaves the rules to its challenge."""
+        if (self.part_of is None) != (self.set == "challenge"):
+            raise ValueError("part_of and set belong together: a companion set names its challenge and which set it is")
+        return self
+
 
 def read_folder(folder: Path) -> ChallengeFile:
     """Read challenge.yaml. Raises Invalid, naming the field and the complaint."""
@@ -76,6 +89,9 @@ def read_folder(folder: Path) -> ChallengeFile:
         read = ChallengeFile.model_validate(found)
     except ValidationError as error:
         raise Invalid(f"{path}: {complaints(error)}") from error
+    said = sorted(RULES & read.model_fields_set)
+    if read.part_of is not None and said:
+        raise Invalid(f"{path}: a companion set runs by its challenge's rules: take out {', '.join(said)}")
     names = [entry.name for entry in read.datasets]
     if len(set(names)) != len(names):
         raise Invalid(f"{path}: datasets: {names} names one twice")
@@ -89,10 +105,11 @@ def complaints(error: ValidationError) -> str:
 
 
 def load(db: Database, store: Store, folder: Path, now: datetime) -> str:
-    """Load or reload a challenge from its folder; gives its slug.
+    """Load or reload a challenge, or a companion set of a loaded one, from its folder; gives its slug.
 
-    Reads the manifest, the deals and the toy cases, never a hidden volume. Raises Invalid where the folder
-    does not fit together, Conflict where scores would no longer compare.
+    Reads the manifest, the deals, cases.csv and the toy cases, never a hidden volume. Raises Invalid where the
+    folder does not fit together, Conflict where scores would no longer compare, NotFound for a companion whose
+    challenge is not loaded.
     """
     read = read_folder(folder)
     try:
@@ -101,24 +118,39 @@ def load(db: Database, store: Store, folder: Path, now: datetime) -> str:
     except DatasetError as error:
         raise Invalid(f"{folder}: {error}") from error
     check_manifest(folder, read, manifest)
+    facts = hidden_facts(folder, read, manifest)
     toy_sha256 = store_toy_cases(store, folder, read, manifest)
     with db.write() as s:
         row = challenge_to_write(s, read, manifest_sha256)
         row.title = read.title
         row.settings = read.model_dump(mode="json")
+        row.part_of = read.part_of
+        row.set_name = read.set
         row.manifest_sha256 = manifest_sha256
         row.deal_sha256 = hashlib.sha256(manifest.deals.to_bytes()).hexdigest()
         row.toy_sha256 = toy_sha256
         row.loaded_at = now
-        row.datasets = datasets_of(row, read, manifest)
+        row.datasets = datasets_of(row, read, manifest, facts)
+        share_rules(s, row)
     return read.slug
 
 
 def current(s: Session) -> Challenge:
-    """Give the challenge that was loaded last. Raises NotFound."""
-    found = s.scalar(select(Challenge).order_by(Challenge.loaded_at.desc(), Challenge.id).limit(1))
+    """Give the challenge that was loaded last; companion sets are none. Raises NotFound."""
+    own = select(Challenge).where(Challenge.part_of.is_(None))
+    found = s.scalar(own.order_by(Challenge.loaded_at.desc(), Challenge.id).limit(1))
     if found is None:
         raise NotFound("no challenge is loaded: `mood challenge load FOLDER`")
+    return found
+
+
+def by_slug(s: Session, slug: str) -> Challenge:
+    """Give a challenge, no companion set, by its short name. Raises NotFound."""
+    found = s.scalar(select(Challenge).where(Challenge.slug == slug, Challenge.part_of.is_(None)))
+    if found is None:
+        known = s.scalars(select(Challenge.slug).where(Challenge.part_of.is_(None)).order_by(Challenge.slug)).all()
+        there = f"there are {', '.join(known)}" if known else "none is loaded"
+        raise NotFound(f"there is no challenge {slug}: {there}")
     return found
 
 
@@ -162,6 +194,43 @@ def check_manifest(folder: Path, read: ChallengeFile, manifest: Manifest) -> Non
                 raise Invalid(f"{folder}: {entry.name}'s {name} deal does not hold each pixel case once")
 
 
+def hidden_facts(folder: Path, read: ChallengeFile, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Read cases.csv, where there is one: data set -> hidden case -> its line, all of it but the base scan.
+
+    Raises Invalid where it cannot be read, is not the manifest's, or speaks of cases that there are not.
+    """
+    found: dict[str, dict[str, Any]] = {entry.name: {} for entry in read.datasets}
+    path = folder / CASES
+    if not path.is_file():
+        return found
+    content = path.read_bytes()
+    if CASES in manifest.files and manifest.files[CASES].sha256 != hashlib.sha256(content).hexdigest():
+        raise Invalid(f"{path} is not what manifest.json says: `mood challenge check` compares all files")
+    try:
+        lines = case_facts.read(content.decode())
+    except (UnicodeDecodeError, FactsError) as error:
+        raise Invalid(f"{path}: {error}") from error
+    known = {
+        (name, split, case.name): case
+        for name, contents in manifest.datasets.items()
+        for split, of_split in contents.cases.items()
+        for case in of_split
+    }
+    complaints = []
+    for line in lines:
+        case = known.get((line.dataset, line.split, line.case))
+        if case is None:
+            complaints.append(f"{line.dataset} has no {line.split} case {line.case}")
+        elif bool(case.label or case.positive_voxels) is (line.facts.scope == NORMAL):
+            complaints.append(f"{line.dataset}'s {line.case} is {line.facts.scope}, its label says otherwise")
+        elif line.dataset in found and line.split == dataset.TEST:
+            found[line.dataset][line.case] = {name: cell for name, cell in line.row.items() if name != "source"}
+    if complaints:
+        more = f"; and {len(complaints) - COMPLAINTS} more" if len(complaints) > COMPLAINTS else ""
+        raise Invalid(f"{path}: {'; '.join(complaints[:COMPLAINTS])}{more}")
+    return found
+
+
 def store_toy_cases(store: Store, folder: Path, read: ChallengeFile, manifest: Manifest) -> str:
     """Zip toy cases and labels of all data sets, the same bytes for the same cases; gives its sha256."""
     with store.receive() as incoming:
@@ -203,7 +272,11 @@ class Forward:
 
 def challenge_to_write(s: Session, read: ChallengeFile, manifest_sha256: str) -> Challenge:
     """A new row, or the one that is there. Raises Conflict where scores would no longer compare."""
+    if read.part_of is not None:
+        check_companion(s, read)
     row = s.scalar(select(Challenge).where(Challenge.slug == read.slug))
+    if row is not None and (row.part_of, row.set_name) != (read.part_of, read.set):
+        raise Conflict(f"{read.slug} is loaded as {whose(row)}: load this one under a slug of its own")
     if row is None:
         row = Challenge(slug=read.slug)
         s.add(row)
@@ -218,7 +291,34 @@ def challenge_to_write(s: Session, read: ChallengeFile, manifest_sha256: str) ->
     return row
 
 
-def datasets_of(row: Challenge, read: ChallengeFile, manifest: Manifest) -> list[Dataset]:
+def check_companion(s: Session, read: ChallengeFile) -> None:
+    """Is its challenge there, with these data sets? Raises NotFound or Invalid."""
+    whole = by_slug(s, read.part_of or "")
+    known = {row.name for row in whole.datasets}
+    others = [entry.name for entry in read.datasets if entry.name not in known]
+    if others:
+        raise Invalid(
+            f"{read.slug}: {whole.slug} has no data set {', '.join(others)}: a companion set has the same ones"
+        )
+
+
+def whose(row: Challenge) -> str:
+    """Say what it is."""
+    return f"the {row.set_name} set of {row.part_of}" if row.part_of else "a challenge"
+
+
+def share_rules(s: Session, row: Challenge) -> None:
+    """Let companion sets run by their challenge's rules, whichever of them was just loaded."""
+    own = row if row.part_of is None else by_slug(s, row.part_of)
+    rules = {name: value for name, value in own.settings.items() if name in RULES}
+    companions = [row] if row is not own else list(s.scalars(select(Challenge).where(Challenge.part_of == row.slug)))
+    for one in companions:
+        one.settings = one.settings | rules
+
+
+def datasets_of(
+    row: Challenge, read: ChallengeFile, manifest: Manifest, facts: Mapping[str, dict[str, Any]]
+) -> list[Dataset]:
     """Its data sets, those that are there already with new content."""
     known = {found.name: found for found in row.datasets}
     found = []
@@ -229,6 +329,7 @@ def datasets_of(row: Challenge, read: ChallengeFile, manifest: Manifest) -> list
         one.position = position
         one.cases = {split: [asdict(case) for case in of_split] for split, of_split in cases.items()}
         one.deal = asdict(deals)
+        one.facts = facts[entry.name]
         found.append(one)
     return found
 

@@ -227,7 +227,7 @@ def waiting_checks(s: Session, now: datetime) -> list[str]:
     turn = func.row_number().over(partition_by=Submission.team_id, order_by=(Submission.received_at, Submission.id))
     lately = (
         select(Submission.id, turn.label("turn"))
-        .where(Submission.received_at >= now - lifecycle.CHECKING_MAX)
+        .where(Submission.received_at >= now - lifecycle.CHECKING_MAX, Submission.analyses_id.is_(None))
         .subquery()
     )
     return list(
@@ -251,8 +251,9 @@ def cancel(s: Session, *, account: Account, submission_id: str, now: datetime) -
 
 
 def for_team(s: Session, team: Team, limit: int, offset: int) -> list[Submission]:
-    """A team's submissions, the latest first."""
-    return list(s.scalars(page(whole().where(Submission.team_id == team.id), limit, offset)))
+    """A team's submissions, the latest first; not those that were made of its images on companion sets."""
+    own = whole().where(Submission.team_id == team.id, Submission.analyses_id.is_(None))
+    return list(s.scalars(page(own, limit, offset)))
 
 
 def all_submissions(s: Session, challenge: Challenge, limit: int, offset: int) -> list[Submission]:
@@ -261,9 +262,13 @@ def all_submissions(s: Session, challenge: Challenge, limit: int, offset: int) -
 
 
 def get_for(s: Session, account: Account, submission_id: str) -> Submission:
-    """Give one that the account may see. Another team's raises NotFound, as one that is not there does."""
+    """Give one that the account may see. Another team's raises NotFound, as one that is not there does.
+
+    So does one on a companion set, but for an organizer.
+    """
     found = s.scalar(whole().where(Submission.id == submission_id))
-    if found is None or not (account.organizer or found.team_id == account.team_id):
+    is_own = found is not None and found.team_id == account.team_id and found.analyses_id is None
+    if found is None or not (account.organizer or is_own):
         raise NotFound(f"you have no submission {submission_id}")
     return found
 

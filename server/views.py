@@ -288,14 +288,18 @@ def looked(s: Session, account: Account, subject: str, now: datetime) -> None:
 
 
 def marks(s: Session) -> dict[str, object]:
-    """One value a team (by id) that changes when something a watcher may see has changed."""
+    """One value a team (by id) that changes when something a watcher may see has changed.
+
+    Submissions on companion sets are nobody's: only who watches everybody is woken by them.
+    """
+    watched = case((Submission.analyses_id.is_(None), Submission.team_id))
     progress = case(
         (Job.stage == Stage.HIDDEN, Job.cases_done * TENTHS // func.nullif(Job.cases_total, 0)),
         else_=Job.cases_done,
     )
     rows = s.execute(
         select(
-            Submission.team_id,
+            watched,
             func.count(func.distinct(Submission.id)),
             func.max(Submission.changed_at),
             func.max(Job.changed_at),
@@ -305,9 +309,9 @@ def marks(s: Session) -> dict[str, object]:
             func.sum(progress),
         )
         .outerjoin(Job, Job.submission_id == Submission.id)
-        .group_by(Submission.team_id)
+        .group_by(watched)
     )
-    return {row[0]: tuple(row[1:]) for row in rows}
+    return {row[0] or "": tuple(row[1:]) for row in rows}
 
 
 def worker_views(s: Session, now: datetime) -> list[WorkerView]:
