@@ -12,7 +12,7 @@ from cli.facts import facts, server_settings
 from evaluator.commitment import FILE as COMMITMENT
 from evaluator.commitment import Commitment, broken
 from evaluator.dataset import DatasetError, Manifest, build_manifest
-from server import challenges
+from server import challenges, companions
 from server.errors import Refused
 from server.storage import Store
 
@@ -108,6 +108,31 @@ def load(
         except Refused as refused:
             complain(refused.message)
     out.print(f"Loaded {slug}")
+
+
+@app.command()
+def analyse(
+    slug: str = typer.Argument(help="the challenge's short name"),
+    home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
+) -> None:
+    """Let the submissions that count run on the companion sets; call it again to see how far they are."""
+    settings = server_settings(home=home)
+    with facts(settings) as database:
+        try:
+            with database.read() as session:
+                found = challenges.by_slug(session, slug)
+            added = companions.analyse(database, found, datetime.now(UTC))
+        except Refused as refused:
+            complain(refused.message)
+        with database.read() as session:
+            lines = companions.progress(session, found)
+    out.print(f"Added {added} submissions on companion sets; teams do not see them.")
+    for line in lines:
+        out.print(
+            f"{line.set_name} ({line.slug}), {line.task} task: {line.scored} of {line.counting} scored, "
+            f"{line.on_their_way} on their way, {line.failed} failed",
+            soft_wrap=True,
+        )
 
 
 def refuse_what_a_recipe_made(folder: Path) -> None:

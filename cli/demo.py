@@ -111,7 +111,7 @@ def demo(
     with ExitStack() as running:
         with stages.stage("Starting server and worker"):
             settings = Settings(home=home / "home", host="127.0.0.1", port=free_port(port))
-            stack = running.enter_context(Stack.start(settings, data))
+            stack = running.enter_context(Stack.start(settings, [data]))
             stages.pids |= {"server": stack.server.pid, "worker": stack.worker.pid}
             password = secrets.token_urlsafe(9)
             organizer, teams = register(stack.url, settings, password)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,8 +40,8 @@ class Stack:
 
     @classmethod
     @contextmanager
-    def start(cls, settings: Settings, data: Path) -> Iterator[Self]:
-        """Load the challenge, start both processes, yield when the server answers, end both.
+    def start(cls, settings: Settings, folders: Sequence[Path]) -> Iterator[Self]:
+        """Load the challenge and its companion sets, start both processes, yield when the server answers, end both.
 
         SIGTERM, which service managers send, becomes KeyboardInterrupt as Ctrl-C does, so that neither is orphaned.
         """
@@ -50,7 +50,7 @@ class Stack:
         if not is_free(settings.host, settings.port):
             complain(f"Port {settings.port} of {settings.host} is taken: name another one with --port.")
         try:
-            prepare(settings, data)
+            prepare(settings, folders)
         except Refused as refused:
             complain(refused.message)
         url = f"http://{settings.host}:{settings.port}"
@@ -61,7 +61,7 @@ class Stack:
         worker = None
         try:
             wait_until_it_answers(url, server, server_log)
-            worker = start("worker", worker_environment(settings, data, url), worker_log)
+            worker = start("worker", worker_environment(settings, folders, url), worker_log)
             yield cls(url=url, server=server, worker=worker, server_log=server_log, worker_log=worker_log)
         finally:
             if worker is not None:
@@ -96,11 +96,12 @@ def is_free(host: str, port: int) -> bool:
         return True
 
 
-def prepare(settings: Settings, data: Path) -> None:
-    """Bring the database up to date, load the challenge, and let this machine's worker in."""
+def prepare(settings: Settings, folders: Sequence[Path]) -> None:
+    """Bring the database up to date, load the challenge before its companion sets, and let this machine's worker in."""
     now = datetime.now(UTC)
     with facts(settings) as database:
-        challenges.load(database, Store(settings.store_dir), data, now)
+        for folder in sorted(folders, key=lambda one: challenges.read_folder(one).part_of is not None):
+            challenges.load(database, Store(settings.store_dir), folder, now)
         if not token_file(settings).exists():
             with database.write() as session:
                 token = accounts.add_host(session, LOCAL_HOST, now)
@@ -112,13 +113,13 @@ def token_file(settings: Settings) -> Path:
     return settings.home / "worker-token"
 
 
-def worker_environment(settings: Settings, data: Path, url: str) -> dict[str, str]:
+def worker_environment(settings: Settings, folders: Sequence[Path], url: str) -> dict[str, str]:
     """Give the environment without the server's settings: no database, no session secret."""
     kept = {name: value for name, value in os.environ.items() if is_the_workers(name)}
     return kept | {
         "MOOD_WORKER_SERVER_URL": url,
         "MOOD_WORKER_HOST_TOKEN": token_file(settings).read_text(encoding="utf-8"),
-        "MOOD_WORKER_DATA": str(data),
+        "MOOD_WORKER_DATA": os.pathsep.join(map(str, folders)),
         "MOOD_WORKER_SCRATCH": str(settings.home.absolute() / "scratch"),
         "MOOD_WORKER_BROKER_URL": settings.broker_url,
     }

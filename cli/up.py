@@ -13,13 +13,16 @@ app = typer.Typer()
 
 @app.command()
 def up(
-    data: Path = typer.Option(help="the challenge folder, made by `mood challenge init`"),
+    data: list[Path] = typer.Option(
+        help="the challenge folder, made by `mood challenge init` or `mood data make`; again for each companion set"
+    ),
     home: Path | None = typer.Option(None, help="where database, store and broker live [MOOD_HOME]"),
     host: str | None = typer.Option(None, help="address to listen on [MOOD_HOST]"),
     port: int | None = typer.Option(None, help="port to listen on [MOOD_PORT]"),
 ) -> None:
     """Start server and worker together, with the challenge loaded."""
-    with Stack.start(server_settings(home=home, host=host, port=port), data.absolute()) as stack:
+    folders = [folder.absolute() for folder in data]
+    with Stack.start(server_settings(home=home, host=host, port=port), folders) as stack:
         out.print(f"Up at {stack.url}; Ctrl-C ends it. Logs: {stack.server_log}, {stack.worker_log}", soft_wrap=True)
         try:
             ended = stack.wait()

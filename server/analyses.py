@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 import evaluator
 from evaluator.analysis import facts as case_facts
-from evaluator.analysis.entries import CaseSet, Entry, Facts
+from evaluator.analysis.entries import TOY, CaseSet, Entry, Facts
 from evaluator.analysis.tables import Table
 from evaluator.details import Details
 from evaluator.sketch import Sketch
 from server import challenges, companions, leaderboard
 from server.db import Database
-from server.models import Analysis, CaseScore, Challenge, Dataset, Job, Judgement, Submission
+from server.models import Analysis, CaseScore, Challenge, Dataset, Job, Judgement, Score, Submission
 from server.protocol import RunStatus, Stage, SubmissionStatus, Task
 from server.storage import Store
 
@@ -153,12 +153,18 @@ def fingerprint(s: Session, challenge: Challenge, task: Task) -> str:
     marks: list[object] = [VERSION, evaluator.__version__, RESAMPLES, SEED]
     counting = leaderboard.valid_submissions(s, challenge, task)
     names = leaderboard.shown_names(counting)
+    judged = judgements(s)
     for one, jobs in scored(s, challenge, counting):
         marks.append([one.manifest_sha256, one.settings, one.set_name, [row.facts for row in one.datasets]])
         for analysed, job in jobs:
             if job.score is not None:
-                marks.append([names[analysed.team_id], job.score.id, job.score.computed_at.isoformat(), judged(s, job)])
+                marks.append([names[analysed.team_id], *score_marks(job.score), judged.get(job.id, 0)])
     return hashlib.sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()
+
+
+def score_marks(score: Score) -> tuple[object, ...]:
+    """What differs where a score does."""
+    return score.id, score.computed_at.isoformat(), score.evaluator_version, score.value
 
 
 def entries(s: Session, store: Store, challenge: Challenge, task: Task) -> dict[str, dict[str, list[Entry]]]:
@@ -169,6 +175,7 @@ def entries(s: Session, store: Store, challenge: Challenge, task: Task) -> dict[
     """
     counting = leaderboard.valid_submissions(s, challenge, task)
     names = leaderboard.shown_names(counting)
+    judged = judgements(s)
     found: dict[str, dict[str, list[Entry]]] = {}
     for one, jobs in scored(s, challenge, counting):
         sets = {row.id: case_set(row, one.set_name, task) for row in one.datasets}
@@ -176,9 +183,23 @@ def entries(s: Session, store: Store, challenge: Challenge, task: Task) -> dict[
         for analysed, job in jobs:
             if job.score is not None and job.dataset.name in of_set:
                 team = names[analysed.team_id]
-                of_set[job.dataset.name].append(entry(s, store, team, sets[job.dataset_id], job))
+                kept_of_it = entry(s, store, team, sets[job.dataset_id], job, judged.get(job.id, 0))
+                of_set[job.dataset.name].append(kept_of_it)
         found[one.set_name] = of_set
+    found[TOY] = {row.name: toy_entries(row, counting, names, task) for row in challenge.datasets}
     return found
+
+
+def toy_entries(row: Dataset, counting: Sequence[Submission], names: Mapping[str, str], task: Task) -> list[Entry]:
+    """Give what the counting submissions scored on the toy cases; those with an undefined score are not in it."""
+    of = CaseSet(dataset=row.name, name=TOY, task=task, labels={}, facts={}, deal=())
+    values = [
+        (names[one.team_id], (job.toy_report or {}).get("ap"))
+        for one in counting
+        for job in one.jobs
+        if job.dataset_id == row.id
+    ]
+    return [Entry(team=team, case_set=of, value=value) for team, value in values if value is not None]
 
 
 def scored(
@@ -213,8 +234,8 @@ def facts_by_case(row: Dataset) -> Mapping[str, Facts]:
     return {case: case_facts.facts_of(line) for case, line in row.facts.items()}
 
 
-def entry(s: Session, store: Store, team: str, of: CaseSet, job: Job) -> Entry:
-    """Give what a scored job kept."""
+def entry(s: Session, store: Store, team: str, of: CaseSet, job: Job, judged: int) -> Entry:
+    """Give what a scored job kept. Raises ValueError where it is not scored."""
     score = job.score
     if score is None:
         raise ValueError(f"job {job.id} has no score")
@@ -237,13 +258,14 @@ def entry(s: Session, store: Store, team: str, of: CaseSet, job: Job) -> Entry:
         peak_memory_bytes=run.peak_memory_bytes if run is not None else None,
         object_threshold=score.object_threshold,
         metrics=dict(score.metrics),
-        judged=judged(s, job),
+        judged=judged,
     )
 
 
-def judged(s: Session, job: Job) -> int:
-    """How many of a job's detections an expert judged."""
-    return s.scalar(select(func.count()).select_from(Judgement).where(Judgement.job_id == job.id)) or 0
+def judgements(s: Session) -> dict[str, int]:
+    """How many detections of each job an expert judged; jobs without any are not in it."""
+    counted = select(Judgement.job_id, func.count()).group_by(Judgement.job_id)
+    return dict(s.execute(counted).tuples().all())
 
 
 class Kept(Mapping[str, Kind]):

@@ -1,4 +1,4 @@
-"""Repairs what a lost message or a silent worker left undone: threads of the server.
+"""Repairs what a lost message or a silent worker left undone, and keeps analyses up to date: threads of the server.
 
 Two servers that sweep at once do no harm: every step is guarded in the database.
 """
@@ -11,7 +11,7 @@ from time import monotonic
 
 from sqlalchemy import ColumnElement, select
 
-from server import lifecycle, submissions
+from server import analyses, lifecycle, submissions
 from server.db import Database
 from server.models import Dataset, Job
 from server.protocol import JobStatus
@@ -86,9 +86,25 @@ class Sweeper:
             self._doorbell.ring(self._queued(Job.submission_id == submission_id))
         return bool(waiting)
 
+    def analyse(self, now: datetime) -> int:
+        """Make every analysis document anew that is no longer of what is there; gives their number."""
+        with self._db.read() as s:
+            waiting = analyses.due(s, now)
+        made = 0
+        for slug, task in waiting:
+            if self._stopping.is_set():
+                break
+            analyses.compute(self._db, self._store, slug, task, now)
+            made += 1
+        return made
+
     def start(self) -> None:
         """Run the threads until `stop`."""
-        steps = [("sweeper", self._tidy_now), *[("archive checks", self._check_now)] * CHECKERS]
+        steps = [
+            ("sweeper", self._tidy_now),
+            *[("archive checks", self._check_now)] * CHECKERS,
+            ("analyses", self._analyse_now),
+        ]
         for name, step in steps:
             thread = threading.Thread(target=self._loop, args=(step,), name=name, daemon=True)
             thread.start()
@@ -97,7 +113,7 @@ class Sweeper:
     def stop(self) -> None:
         """End the threads; waits a little for the step that runs.
 
-        An archive check of minutes is left behind: its lease ends, and the next server does it again.
+        An archive check or an analysis of minutes is left behind: the next server does it again.
         """
         self._stopping.set()
         self._wake_checks.set()
@@ -137,6 +153,10 @@ class Sweeper:
         self.check_uploads(self._clock())
         self._wake_checks.wait(self._every_s)
         self._wake_checks.clear()
+
+    def _analyse_now(self) -> None:
+        self.analyse(self._clock())
+        self._stopping.wait(self._every_s)
 
     def _loop(self, step: Callable[[], None]) -> None:
         """Go on whatever happens: a database that is away comes back."""

@@ -261,6 +261,8 @@ def _challenge_file(recipe: Recipe, home: SetName, datasets: Sequence[DatasetPla
         ],
         "batch_size": recipe.batch_size,
     }
+    if not main:
+        content |= {"part_of": recipe.slug, "set": str(home)}
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
 
 
