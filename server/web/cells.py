@@ -14,7 +14,7 @@ class Line:
     """One row as it is written."""
 
     cells: tuple[str, ...]  # one a column; empty where it repeats the line above
-    begins: bool  # its first cell is another one than above
+    begins: bool  # a group of lines
 
 
 def heading(column: Column) -> str:
@@ -46,15 +46,16 @@ def written(column: Column, value: Value) -> str:
 def lines(table: Table) -> Iterator[Line]:
     """Write all rows; leading texts that repeat the line above are left out, as printed tables do."""
     above: tuple[Value, ...] = ()
-    keys = leading(table.columns)
+    keys = table.columns[: leading(table.columns)]
+    in_groups = bool(keys) and len(values(table.rows, keys[0].name)) < len(table.rows)
     for row in table.rows:
-        now = tuple(row[column.name] for column in table.columns[:keys])
-        same = next((i for i, (a, b) in enumerate(zip(above, now, strict=False)) if a != b), min(len(above), len(now)))
-        repeated = min(same, max(0, keys - 1))
+        now = tuple(row[column.name] for column in keys)
+        pairs = enumerate(zip(above, now, strict=False))
+        repeated = next((place for place, (one, other) in pairs if one != other), len(above))
         cells = tuple(
             "" if place < repeated else written(column, row[column.name]) for place, column in enumerate(table.columns)
         )
-        yield Line(cells=cells, begins=repeated == 0 and keys > 1)
+        yield Line(cells=cells, begins=in_groups and repeated == 0)
         above = now
 
 

@@ -10,7 +10,6 @@ from evaluator.analysis.tables import Column, Row, Table, Value
 from server.web.cells import UNDEFINED, values, written
 
 MOST_COLUMNS = 16  # of what is compared: more do not fit on a page
-PRINTED = 120  # rows; a longer table is in the files alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,6 @@ TURNS: Mapping[str, Turn] = {
     "contrasts": Turn(rows=("dataset", "intensity"), across="team", value="ap", said="Cells are AP."),
     "boards": Turn(rows=("team",), across="metric", value="mean", said="Cells are means over the data sets."),
 }
-FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
 LOW, HIGH = "_low", "_high"
 
 
@@ -49,11 +47,6 @@ def readable(table: Table) -> Table:
     if turn is not None and 1 < len(heads := values(table.rows, turn.across)) <= MOST_COLUMNS:
         return _turned(table, turn, heads)
     return _joined(table)
-
-
-def is_printed(table: Table) -> bool:
-    """Does it stand in a report, or in the files alone?"""
-    return bool(table.rows) and table.name not in FILES_ALONE and len(readable(table).rows) <= PRINTED
 
 
 def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:
@@ -91,5 +84,5 @@ def _joined_row(row: Row, joined: list[str], ends: set[str], columns: Mapping[st
     found: dict[str, Value] = {name: value for name, value in row.items() if name not in ends}
     for name in joined:
         middle, low, high = (written(columns[key], row[key]) for key in (name, name + LOW, name + HIGH))
-        found[name] = middle if UNDEFINED in {low, high} else f"{middle} [{low}–{high}]"
+        found[name] = middle if UNDEFINED in {low, high} else f"{middle} [{low}, {high}]"
     return found

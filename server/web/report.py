@@ -1,0 +1,284 @@
+"""The report of a challenge and task: the analysis document as one page that needs no other, a PDF, and files."""
+
+import base64
+import io
+import platform
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+
+from evaluator.analysis.tables import Table
+from server.analyses import AnalysisDocument
+from server.web import findings
+from server.web.cells import Line, heading, lines
+from server.web.latex import latex
+from server.web.pdf import pdf
+from server.web.rendering import STATIC, Pages
+from server.web.wide import readable
+
+Draw = Callable[[Table], str | None]  # a table's figure as SVG; None: it has none
+
+STYLES = STATIC / "report.css"
+PORTRAIT = 104  # characters beside one another that fit on an upright page; a wider table gets one on its side
+NARROW = 150  # that fit on its side in the usual type
+IN_TEXT = 24  # rows; a longer or wider table stands in the appendix
+PRINTED = 120  # rows; a longer one is in the files alone
+FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
+SOFTWARE = ("mood-challenge", "numpy", "altair", "vl-convert-python", "weasyprint")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A section: its heading, what it is about, and its tables in their order."""
+
+    title: str
+    about: str
+    tables: tuple[str, ...]
+
+
+PLANS = (
+    Plan(
+        title="Ranking",
+        about="The official ranking, the scores behind it, and what other ways of ranking would have given.",
+        tables=("consensus", "places", "schemes"),
+    ),
+    Plan(
+        title="Stability of the ranking",
+        about="How far the order depends on which cases happened to be in the test set, and on how they were dealt "
+        "into batches.",
+        tables=("rank_probabilities", "rank_agreement", "tests", "deals"),
+    ),
+    Plan(
+        title="What is found, and what is missed",
+        about="Scores by kind of anomaly, on the analysis set: the same normal cases for all kinds, so that a "
+        "constant score would reach the same AP everywhere.",
+        tables=("categories", "difficulty", "false_alarms"),
+    ),
+    Plan(
+        title="Size and intensity",
+        about="One anomaly at one place in one scan, varied in one property at a time.",
+        tables=("sizes", "contrasts"),
+    ),
+    Plan(
+        title="Simple test sets as a proxy",
+        about="Whether a test set that is easy to make would have ranked the submissions alike.",
+        tables=("proxies",),
+    ),
+    Plan(
+        title="Other metrics and levels",
+        about="The same predictions by other metrics, with a scan or an object as the unit.",
+        tables=("boards", "levels", "level_histograms", "detections"),
+    ),
+    Plan(
+        title="Run time and memory",
+        about="What the submissions took on the organizer's hosts.",
+        tables=("costs",),
+    ),
+)
+FURTHER = Plan(title="Further tables", about="", tables=())
+
+
+class Place(StrEnum):
+    """Where a table stands."""
+
+    TEXT = "text"
+    APPENDIX = "appendix"
+    FILES = "files"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """A table as it is laid out for reading."""
+
+    title: str
+    caption: str
+    heads: tuple[str, ...]
+    is_number: tuple[bool, ...]  # of each column
+    lines: tuple[Line, ...]
+    place: Place
+    number: str  # "3", "A1"; empty in the files
+    is_wide: bool  # needs a page on its side
+    is_dense: bool  # and smaller type there
+    is_whole: bool  # False: the file has more numbers
+
+    @property
+    def is_short(self) -> bool:
+        """Need not be broken over pages."""
+        return len(self.lines) <= IN_TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One analysis: its figure and its table, or notes that say why there is neither."""
+
+    name: str  # of the files
+    title: str
+    caption: str
+    rows: int  # of the table in the files
+    notes: tuple[str, ...]
+    figure: str | None  # address of an image that carries itself
+    figure_number: int | None
+    table: Printed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Analyses that belong together."""
+
+    title: str
+    about: str
+    shown: tuple[Shown, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Its name in addresses."""
+        return self.title.lower().replace(",", "").replace(" ", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that the templates print."""
+
+    document: AnalysisDocument
+    is_published: bool
+    is_current: bool  # False: scores have come or changed since the document was made
+    findings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    appendix: tuple[Shown, ...]  # whose tables stand there, upright ones first
+    software: Mapping[str, str]
+    examples: tuple[str, ...] = ()
+
+
+def compose(document: AnalysisDocument, draw: Draw, *, is_published: bool, is_current: bool) -> Report:
+    """Number figures and tables, and put them into sections."""
+    counting = Numbers()
+    known = [name for plan in PLANS for name in plan.tables]
+    rest = tuple(name for name in document.tables if name not in known)
+    plans = (*PLANS, Plan(title=FURTHER.title, about=FURTHER.about, tables=rest))
+    sections = tuple(
+        Section(title=plan.title, about=plan.about, shown=shown)
+        for plan in plans
+        if (shown := tuple(_shown(document.tables, plan.tables, draw, counting)))
+    )
+    return Report(
+        document=document,
+        is_published=is_published,
+        is_current=is_current,
+        findings=findings.findings(document.tables),
+        sections=sections,
+        appendix=tuple(sorted(appended(sections), key=lambda shown: shown.table.is_wide)),
+        software={"Python": platform.python_version()} | {name: version(name) for name in SOFTWARE},
+    )
+
+
+def html(report: Report, pages: Pages) -> str:
+    """Give one page that needs no other file and no network."""
+    return str(pages.part("report.html", None, report=report, style=STYLES.read_text(encoding="utf-8")))
+
+
+def files(report: Report, pages: Pages, draw: Draw) -> dict[str, bytes]:
+    """Give everything by its name: the report as HTML and PDF, every table as .csv and .tex, every figure as SVG."""
+    page = html(report, pages)
+    stem = f"{report.document.slug}-{report.document.task}"
+    found = {f"{stem}.html": page.encode(), f"{stem}.pdf": pdf(page)}
+    for name, table in report.document.tables.items():
+        found[f"tables/{name}.csv"] = table.csv().encode()
+        found[f"tables/{name}.tex"] = latex(readable(table)).encode()
+        drawn = draw(table)
+        if drawn is not None:
+            found[f"figures/{name}.svg"] = drawn.encode()
+    return found
+
+
+def archive(named: Mapping[str, bytes], folder: str) -> bytes:
+    """Pack files into a zip that unpacks to one folder; the same bytes for the same files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in named.items():
+            packed.writestr(zipfile.ZipInfo(f"{folder}/{name}"), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+@dataclass
+class Numbers:
+    """Counts figures and tables; Table 1 and Table 2 are the methods' own."""
+
+    figures: int = 0
+    tables: int = 2
+    appendix: int = 0
+
+    def figure(self) -> int:
+        """Give the next figure's."""
+        self.figures += 1
+        return self.figures
+
+    def table(self, place: Place) -> str:
+        """Give the next table's there."""
+        if place is Place.APPENDIX:
+            self.appendix += 1
+            return f"A{self.appendix}"
+        self.tables += place is Place.TEXT
+        return str(self.tables) if place is Place.TEXT else ""
+
+
+def appended(sections: Sequence[Section]) -> list[Shown]:
+    """Give what stands in the appendix."""
+    return [shown for section in sections for shown in section.shown if shown.table.place is Place.APPENDIX]
+
+
+def _shown(tables: Mapping[str, Table], names: Sequence[str], draw: Draw, numbers: Numbers) -> Iterator[Shown]:
+    for name in names:
+        table = tables.get(name)
+        if table is None or not (table.rows or table.notes):
+            continue
+        drawn = draw(table)
+        yield Shown(
+            name=name,
+            title=table.title,
+            caption=table.caption,
+            rows=len(table.rows),
+            notes=table.notes,
+            figure=image_address(drawn) if drawn is not None else None,
+            figure_number=numbers.figure() if drawn is not None else None,
+            table=_printed(table, numbers),
+        )
+
+
+def _printed(table: Table, numbers: Numbers) -> Printed:
+    turned = readable(table)
+    width = _characters(turned)
+    place = _place(turned, width)
+    return Printed(
+        title=turned.title,
+        caption=turned.caption,
+        heads=tuple(heading(column) for column in turned.columns),
+        is_number=tuple(column.kind != "text" for column in turned.columns),
+        lines=tuple(lines(turned)),
+        place=place,
+        number=numbers.table(place),
+        is_wide=width > PORTRAIT,
+        is_dense=width > NARROW,
+        is_whole=len(turned.rows) == len(table.rows),
+    )
+
+
+def _place(turned: Table, width: int) -> Place:
+    if not turned.rows or turned.name in FILES_ALONE or len(turned.rows) > PRINTED:
+        return Place.FILES
+    return Place.TEXT if len(turned.rows) <= IN_TEXT and width <= PORTRAIT else Place.APPENDIX
+
+
+def image_address(svg: str) -> str:
+    """Put an SVG into an address of its own: names inside it cannot meet those of another one."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _characters(table: Table) -> int:
+    """Estimate how wide a table gets: headings break between words, cells do not."""
+    rows = list(lines(table))
+    words = (max(map(len, (*heading(column).split(), ""))) for column in table.columns)
+    cells = (max((len(line.cells[place]) for line in rows), default=0) for place in range(len(table.columns)))
+    gap = 2  # between columns
+    return sum(max(word, cell) + gap for word, cell in zip(words, cells, strict=True))
