@@ -1,7 +1,7 @@
 """What a pass keeps beside the sketch of voxels: slices, lesions, boxes, objects. All of it adds up."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.localised import Localised
-from evaluator.objects import Detections
+from evaluator.objects import Detection, Detections
 from evaluator.packing import Arrays, pack, unpack
 from evaluator.regions import Regions
 from evaluator.sketch import VALUES, Sketch
 
 MOST_BYTES: Final = 1 << 26  # of a file of details: a label of thousands of lesions
 _NOT_ASKED_FOR: Final = (-1, -1, -1)
+_AXES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Details:
             slices=Sketch.from_arrays(parts["slices"]),
             regions=Regions.from_arrays(parts["regions"]),
             localised=Localised.from_arrays(parts["localised"]),
-            objects=_detections(parts["objects"]["detections"]),
+            objects=_detections(parts["objects"]),
         )
 
 
@@ -80,7 +81,16 @@ def _parts(details: Details) -> dict[str, Arrays]:
         "slices": details.slices.arrays(),
         "regions": details.regions.arrays(),
         "localised": details.localised.arrays(),
-        "objects": {"detections": np.array(counts, dtype=np.int64)},
+        "objects": {"detections": np.array(counts, dtype=np.int64), **_listed(found.largest if found else ())},
+    }
+
+
+def _listed(largest: Sequence[Detection]) -> Arrays:
+    """Give volumes float64[k], centres int32[3 k] and whether each is matched uint8[k]."""
+    return {
+        "volumes_mm3": np.array([one.volume_mm3 for one in largest], dtype=np.float64),
+        "centres": np.array([one.centre for one in largest], dtype=np.int32).ravel(),
+        "matched": np.array([one.matched for one in largest], dtype=np.uint8),
     }
 
 
@@ -91,10 +101,19 @@ def _dtypes() -> dict[str, str]:
     return {f"{part}.{name}": array.dtype.str for part, found in empty.items() for name, array in found.items()}
 
 
-def _detections(counts: NDArray[np.generic]) -> Detections | None:
-    found = tuple(int(count) for count in counts.tolist())
+def _detections(arrays: Arrays) -> Detections | None:
+    found = tuple(int(count) for count in arrays["detections"].tolist())
     if len(found) != len(_NOT_ASKED_FOR):
         raise ValueError(f"details count {len(found)} of objects, detections and true positives")
-    if found == _NOT_ASKED_FOR:
+    volumes, centres, matched = (arrays[name].tolist() for name in ("volumes_mm3", "centres", "matched"))
+    if found == _NOT_ASKED_FOR and not volumes:
         return None
-    return Detections(objects=found[0], detections=found[1], true_positives=found[2])
+    if len(centres) != _AXES * len(volumes) or len(matched) != len(volumes):
+        raise ValueError(f"details list {len(volumes)} detections with {len(centres)} coordinates")
+    largest = tuple(
+        Detection(volume_mm3=volume, centre=(x, y, z), matched=bool(is_matched))
+        for volume, x, y, z, is_matched in zip(
+            volumes, centres[::_AXES], centres[1::_AXES], centres[2::_AXES], matched, strict=True
+        )
+    )
+    return Detections(objects=found[0], detections=found[1], true_positives=found[2], largest=largest)

@@ -5,13 +5,14 @@ millions, and has to be scored too. After M. Zimmerer's thesis, section 4.2; see
 """
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.components import label, united
-from evaluator.objects import Detections, ObjectRule
+from evaluator.objects import MOST_LISTED, Detection, Detections, ObjectRule
 from evaluator.runs import Components, Runs
 
 MOST_RUNS: Final = 1 << 18  # kept before they are labelled; with what labelling takes, some 50 MB
@@ -20,11 +21,11 @@ Flat = NDArray[np.int64]
 
 
 class Matching:
-    """Counts the detections of one case that find an object.
+    """Counts the detections of one case that find an object, and lists the largest.
 
     `truth` are the components of the label, of `shape`; `voxel_mm3` is a voxel's volume. The thesis does not say what
-    several detections of one object count: here at most one of them is true. A centre lies in one object at most,
-    so that which of them is does not matter to the counts.
+    several detections of one object count: here one of them is true, the largest whose size fits, of equal ones
+    that whose centre comes first. A centre lies in one object at most.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Matching:
         self._edge_of_run: Flat = np.zeros(0, dtype=np.int64)  # the open detection that each run of it belongs to
         self._open: Flat = np.zeros((0, 4), dtype=np.int64)  # what `_sums` gives, of detections that may go on
         self._detections = 0
-        self._is_found = np.zeros(truth.sizes.size, dtype=bool)
+        # Rows of size, centre and the object that is found, -1 for none; the largest first, of equal ones the first.
+        self._largest: Flat = np.zeros((0, 3), dtype=np.int64)  # of all detections, at most MOST_LISTED
+        self._true: Flat = np.zeros((0, 3), dtype=np.int64)  # the largest for each object that is found
 
     def see(self, runs: Runs) -> None:
         """See the detected voxels that come next."""
@@ -57,14 +60,25 @@ class Matching:
             self._label()
 
     def detections(self) -> Detections:
-        """Give the counts, once all voxels have been seen."""
+        """Give counts and list, once all voxels have been seen."""
         self._label()
         self._judge(self._open)
         return Detections(
             objects=self._truth.sizes.size,
             detections=self._detections,
-            true_positives=int(np.count_nonzero(self._is_found)),
+            true_positives=len(self._true),
+            largest=tuple(self._listed()),
         )
+
+    def _listed(self) -> Iterator[Detection]:
+        """Give the largest detections; of two in one place, of one size, one is a true positive at most."""
+        true = set(map(tuple, self._true.tolist()))
+        for size, centre, found in self._largest.tolist():
+            row = (size, centre, found)
+            z, within = divmod(centre, int(self._steps[2]))
+            y, x = divmod(within, int(self._steps[1]))
+            yield Detection(volume_mm3=size * self._voxel_mm3, centre=(x, y, z), matched=row in true)
+            true.discard(row)
 
     def _label(self) -> None:
         """Join what is pending to the open detections, judge those that have ended, and keep the others open."""
@@ -99,15 +113,39 @@ class Matching:
     def _judge(self, ended: Flat) -> None:
         """Count detections of at least the least volume, and the objects that they find."""
         sizes = ended[:, 0]
-        kept = sizes * self._voxel_mm3 >= self._rule.min_volume_mm3
+        volumes_mm3 = sizes * self._voxel_mm3
+        kept = np.isfinite(volumes_mm3) & (volumes_mm3 >= self._rule.min_volume_mm3)
         self._detections += int(np.count_nonzero(kept))
         sizes, sums = sizes[kept], ended[kept, 1:]
         # The voxel nearest to the centre of mass; of two, the further one.
         centres = (2 * sums + sizes[:, np.newaxis]) // (2 * sizes[:, np.newaxis]) @ self._steps
-        at = _component_at(self._truth, centres)
-        sizes, objects = sizes[at >= 0], at[at >= 0]
-        larger, smaller = np.maximum(sizes, self._truth.sizes[objects]), np.minimum(sizes, self._truth.sizes[objects])
-        self._is_found[objects[larger <= self._rule.size_factor * smaller]] = True
+        objects = self._found(sizes, _component_at(self._truth, centres))
+        rows = np.stack([sizes, centres, objects], axis=1)
+        self._largest = _ranked(np.concatenate([self._largest, self._promising(rows)]))[:MOST_LISTED]
+        of_objects = _ranked(np.concatenate([self._true, rows[objects >= 0]]))
+        self._true = of_objects[np.unique(of_objects[:, 2], return_index=True)[1]]
+
+    def _found(self, sizes: Flat, at: Flat) -> Flat:
+        """Give the object that each detection finds, -1 for none; `at` is the one that its centre lies in."""
+        inside = np.flatnonzero(at >= 0)
+        own, its = sizes[inside], self._truth.sizes[at[inside]]
+        fits = np.maximum(own, its) <= self._rule.size_factor * np.minimum(own, its)
+        found: Flat = np.full(at.shape, -1)
+        found[inside[fits]] = at[inside[fits]]
+        return found
+
+    def _promising(self, rows: Flat) -> Flat:
+        """Leave out what is not among the largest for sure: of noise that is nearly all, and sorting it takes long."""
+        if len(self._largest) < MOST_LISTED:
+            return rows
+        least, centre, _ = self._largest[-1]
+        promising: Flat = rows[(rows[:, 0] > least) | ((rows[:, 0] == least) & (rows[:, 1] < centre))]
+        return promising
+
+
+def _ranked(rows: Flat) -> Flat:
+    """Put the largest first, of equal ones that whose centre comes first."""
+    return rows[np.lexsort((rows[:, 1], -rows[:, 0]))]
 
 
 def _component_at(components: Components, voxels: Flat) -> Flat:

@@ -4,9 +4,12 @@ After M. Zimmerer's thesis, section 4.2: threshold, connected components, drop s
 where its centre of mass falls into an annotated object and the two sizes differ by at most a factor 2.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
+
+MOST_LISTED: Final = 100  # detections of a case that are told one by one, the largest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +34,38 @@ class ObjectRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Detection:
+    """One of them. Raises ValueError where it cannot be."""
+
+    volume_mm3: float
+    centre: tuple[int, int, int]  # voxel nearest to the centre of mass: x, y, z
+    matched: bool  # a true positive: the largest that finds its object
+
+    def __post_init__(self) -> None:
+        if not (self.volume_mm3 >= 0 and math.isfinite(self.volume_mm3)) or min(self.centre) < 0:
+            raise ValueError(f"a detection of {self.volume_mm3} mm³ at {self.centre}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detections:
     """Objects and detections of some cases. Raises ValueError where the counts cannot be."""
 
     objects: int  # annotated
     detections: int  # of at least the least volume
     true_positives: int  # pairs of a detection and its object
+    largest: tuple[Detection, ...] = ()  # of one case, largest first, at most MOST_LISTED; a sum of cases lists none
 
     def __post_init__(self) -> None:
         if not 0 <= self.true_positives <= min(self.objects, self.detections):
             raise ValueError(f"{self} counts more pairs than there can be")
+        if len(self.largest) > min(self.detections, MOST_LISTED):
+            raise ValueError(f"{len(self.largest)} detections are listed, of {self.detections}")
+        if sum(one.matched for one in self.largest) > self.true_positives:
+            raise ValueError(f"more true positives are listed than the {self.true_positives} that there are")
 
     @classmethod
     def total(cls, cases: Iterable["Detections"]) -> Self:
-        """Add the counts of cases; of none, nothing."""
+        """Add the counts of cases; of none, nothing. Where a detection lies means nothing without its case."""
         listed = list(cases)
         return cls(
             objects=sum(case.objects for case in listed),

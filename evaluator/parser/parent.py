@@ -15,8 +15,6 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-import numpy as np
-
 from evaluator.details import Details
 from evaluator.formats import MOST_TEXT_BYTES, LabelError, Shape, read_label
 from evaluator.objects import ObjectRule
@@ -204,11 +202,9 @@ class _Sought:
         return known and sketch.n_voxels == math.prod(self.shape) and (details is None or self._fit(sketch, details))
 
     def _fit(self, sketch: Sketch, details: Details) -> bool:
-        """Details count each slice and each anomalous voxel once, and objects where they were asked to."""
-        slices = math.prod(self.shape[2:])
-        regions = int(details.regions.counts.sum(dtype=np.uint64))
+        """Details are of the sketch's voxels, and of objects where they were asked to."""
         asked = (details.objects is not None) == bool(self.rule)
-        return asked and details.slices.n_voxels == slices and regions == sketch.n_positive
+        return asked and details.fit(sketch, self.shape)
 
 
 class _Child:

@@ -16,7 +16,7 @@ from evaluator.formats import SLAB_VOXELS
 from evaluator.gathering import Gathering, lowest_at_least
 from evaluator.kernels import Loops
 from evaluator.localised import Localised
-from evaluator.objects import Detections, ObjectRule
+from evaluator.objects import Detection, Detections, ObjectRule
 from evaluator.readings import Status
 from evaluator.regions import Regions
 from evaluator.sketch import Sketch
@@ -90,7 +90,8 @@ def test_objects_are_found_at_the_threshold_and_measured_by_the_header() -> None
     mask[2:5, 2:5, 1:3] = True
     scores = np.where(mask, 0.6, 0.0)  # in half precision a little above 0.6
     scores[9, 8, 3] = 1.0  # a voxel of 1 mm³
-    assert details(scores, mask).objects == Detections(objects=1, detections=1, true_positives=1)
+    lesion = Detection(volume_mm3=18.0, centre=(3, 3, 2), matched=True)
+    assert details(scores, mask).objects == Detections(objects=1, detections=1, true_positives=1, largest=(lesion,))
     assert details(scores / 2, mask).objects == Detections(objects=1, detections=0, true_positives=0)
 
 
@@ -109,6 +110,22 @@ def test_details_add_up_and_come_back_from_bytes() -> None:
     assert whole.objects
     assert whole.objects.objects == sum(one.objects.objects for one in several if one.objects)
     assert Details.total([]).objects is not None
+
+
+def test_list_of_detections_comes_back_from_bytes() -> None:
+    found = details(*scores_and_mask((30, 20, 12)))
+    assert found.objects
+    assert found.objects.largest
+    assert Details.from_bytes(found.to_bytes()).objects == found.objects
+
+
+def test_details_fit_their_own_sketch_alone() -> None:
+    scores, mask = scores_and_mask((30, 20, 12))
+    found, sketch = details(scores, mask), Sketch.of(scores, mask)
+    assert found.fit(sketch, (30, 20, 12))
+    assert not found.fit(sketch, (30, 10, 24))
+    assert not found.fit(Sketch.of(scores + 0.25 * mask, mask), (30, 20, 12))
+    assert not found.fit(Sketch.of(scores, np.roll(mask, 1)), (30, 20, 12))
 
 
 def test_damaged_byte_is_refused_or_gives_details_that_can_be() -> None:

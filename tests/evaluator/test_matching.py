@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluator.components import label
 from evaluator.matching import Matching
-from evaluator.objects import Detections, ObjectRule
+from evaluator.objects import MOST_LISTED, Detection, Detections, ObjectRule
 from evaluator.runs import Components, Runs
 
 RULE = ObjectRule(threshold=0.5)
@@ -123,21 +123,31 @@ def test_true_positives_are_those_of_the_rule_taken_at_its_word(seed: int, densi
 def at_its_word(
     truth: Components, found: Components, shape: tuple[int, int, int], voxel_mm3: float, rule: ObjectRule
 ) -> Detections:
-    """Pair one detection after the other, the largest first, the first of equals first."""
+    """Pair one detection after the other, the largest first, of equal ones that whose centre comes first."""
     of_object, of_detection = np.full(shape, -1), np.full(shape, -1)
     for grid, given_components in ((of_object, truth), (of_detection, found)):
         at = np.unravel_index(given_components.runs.indices(), shape, order="F")
         grid[at] = np.repeat(given_components.of_run, given_components.runs.lengths)
-    kept = [n for n, size in enumerate(found.sizes) if size * voxel_mm3 >= rule.min_volume_mm3]
+    kept = []
+    for n, size in enumerate(found.sizes.tolist()):
+        x, y, z = np.floor(np.argwhere(of_detection == n).mean(axis=0) + 0.5).astype(int).tolist()
+        if size * voxel_mm3 >= rule.min_volume_mm3:
+            kept.append((-size, z, y, x))
     taken: set[int] = set()
-    for n in sorted(kept, key=lambda n: (-found.sizes[n], n)):
-        centre = tuple(np.floor(np.argwhere(of_detection == n).mean(axis=0) + 0.5).astype(int))
-        target = int(of_object[centre])
-        if target < 0 or target in taken:
-            continue
-        if 1 / rule.size_factor <= found.sizes[n] / truth.sizes[target] <= rule.size_factor:
+    listed = []
+    for negative_size, z, y, x in sorted(kept):
+        size, target = -negative_size, int(of_object[x, y, z])
+        is_new = target >= 0 and target not in taken
+        matched = is_new and bool(1 / rule.size_factor <= size / truth.sizes[target] <= rule.size_factor)
+        if matched:
             taken.add(target)
-    return Detections(objects=truth.sizes.size, detections=len(kept), true_positives=len(taken))
+        listed.append(Detection(volume_mm3=size * voxel_mm3, centre=(x, y, z), matched=matched))
+    return Detections(
+        objects=truth.sizes.size,
+        detections=len(kept),
+        true_positives=len(taken),
+        largest=tuple(listed[:MOST_LISTED]),
+    )
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)
@@ -155,6 +165,54 @@ def test_rows_seen_in_parts_give_what_the_whole_gives(
         matching.see(Runs.of_plane(voxels[start : start + step], row=6, offset=start))
     found = label(Runs.of_plane(voxels, row=6, offset=0), shape)
     assert matching.detections() == at_its_word(truth, found, shape, 1.5, RULE)
+
+
+def test_detections_are_listed_with_volume_centre_and_match() -> None:
+    truth, found = components("###... ...... ......"), components("###... ...... ..####")
+    assert match(truth, found, (6, 3, 1), 1.5, RULE).largest == (
+        Detection(volume_mm3=6.0, centre=(4, 2, 0), matched=False),  # its centre is at 3.5
+        Detection(volume_mm3=4.5, centre=(1, 0, 0), matched=True),
+    )
+
+
+def test_largest_detection_of_an_object_is_the_true_one() -> None:
+    found = match(components("########"), components("####.###"), (8, 1, 1), 1.0, RULE)
+    assert [(one.volume_mm3, one.matched) for one in found.largest] == [(4.0, True), (3.0, False)]
+
+
+def test_two_detections_in_one_place_are_one_true_positive() -> None:
+    shape = (5, 5, 16)
+    voxels = np.zeros(shape, dtype=bool)
+    voxels[:, :, 8] = True
+    voxels[1:4, 1:4, 8] = False  # a frame of 16 voxels
+    voxels[2, 2, :] = True  # a column of 16 through its middle
+    every, found = (
+        label(Runs.of_plane(mask.ravel(order="F"), row=5, offset=0), shape) for mask in (np.ones(shape, bool), voxels)
+    )
+    largest = match(every, found, shape, 1.0, ObjectRule(threshold=0.5, size_factor=100)).largest
+    assert [(one.volume_mm3, one.centre, one.matched) for one in largest] == [
+        (16.0, (2, 2, 8), True),
+        (16.0, (2, 2, 8), False),
+    ]
+
+
+def test_voxels_without_a_volume_are_no_detection() -> None:
+    for voxel_mm3 in (float("nan"), float("inf")):
+        assert matched("##", "##", voxel_mm3=voxel_mm3) == (1, 0, 0)
+
+
+def test_only_the_largest_are_listed_wherever_they_come() -> None:
+    row = MOST_LISTED + 50
+    shape = (2 * row, 4, 1)
+    matching = Matching(label(Runs.joined(()), shape), shape, 1.0, RULE, most_runs=1)
+    dots = Runs(np.arange(0, 2 * row, 2), np.ones(row, dtype=np.int64))
+    matching.see(dots)
+    matching.see(Runs(np.array([2 * 2 * row]), np.array([9])))
+    found = matching.detections()
+    assert found.detections == row + 1
+    assert len(found.largest) == MOST_LISTED
+    assert [one.centre for one in found.largest[:3]] == [(4, 2, 0), (0, 0, 0), (2, 0, 0)]
+    assert found.largest[0].volume_mm3 == 9
 
 
 def test_detection_goes_on_in_the_nearest_row_of_the_next_plane() -> None:
