@@ -4,7 +4,7 @@ Nothing is read or scored again. Counts of voxels add up, so a resample's counts
 that scikit-learn gives for the drawn cases one by one is reproduced to rounding (a test compares them).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,9 @@ from evaluator.sketch import Sketch
 Draws = NDArray[np.int32]  # [resamples, cases]: how often a resample has each case
 Floats = NDArray[np.float64]
 
-_AT_ONCE: Final = 1 << 16  # numbers of an intermediate array: some of 512 kB fit a core's cache
+_ROWS: Final = 16  # resamples at once
+_PRODUCT: Final = 1 << 18  # multiplications; OpenBLAS shares more out to threads, which on a busy machine wait for long
+_LEAST_COLUMNS: Final = 256
 
 
 def draws(
@@ -49,12 +51,16 @@ def ap_of_scores(scores: Sequence[float], labels: Sequence[int], counts: NDArray
     [0.8333333333333333, 0.6666666666666666, nan]
     """
     clamped = np.array([samples.clamped(score) for score in scores], dtype=np.float64)
-    values, place = np.unique(clamped, return_inverse=True)
-    at_least = (place[:, np.newaxis] >= np.arange(values.size)).astype(np.float64)  # [cases, distinct scores]
-    anomalous = np.array(labels, dtype=np.float64)
-    with_positive = np.bincount(place, weights=anomalous, minlength=values.size) > 0
-    found = at_least[:, with_positive]
-    return _average_precision(counts, found * anomalous[:, np.newaxis], found)
+    order = np.argsort(clamped)[::-1]
+    positive = np.array(labels, dtype=np.float64)[order]
+    ends = np.flatnonzero(np.append(clamped[order][1:] != clamped[order][:-1], True)) if order.size else order
+    found = np.full(len(counts), np.nan)
+    for start in range(0, len(counts) if order.size else 0, _ROWS):
+        rows = slice(start, start + _ROWS)
+        weights = counts[rows][:, order].astype(np.float64)
+        every = np.cumsum(weights, axis=1)[:, ends]
+        found[rows] = _average_precision([(np.cumsum(weights * positive, axis=1)[:, ends], every)])
+    return found
 
 
 def ap_of_sketches(sketches: Sequence[Sketch], counts: NDArray[np.integer]) -> Floats:
@@ -67,14 +73,23 @@ def ap_of_sketches(sketches: Sequence[Sketch], counts: NDArray[np.integer]) -> F
     [0.25, 0.25, nan]
     """
     positive_bins = [sketch.bins[sketch.positive > 0] for sketch in sketches]
-    bins = np.unique(np.concatenate(positive_bins)) if positive_bins else np.empty(0, np.uint16)
+    bins = np.unique(np.concatenate([*positive_bins, np.empty(0, np.uint16)]))[::-1]
     positive = np.zeros((len(sketches), bins.size))
     every = np.zeros((len(sketches), bins.size))
     for row, sketch in enumerate(sketches):
         first = np.searchsorted(sketch.bins, bins)  # of the case's bins from this score upwards
         positive[row] = _from_the_top(sketch.positive)[first]
         every[row] = _from_the_top(sketch.positive + sketch.negative)[first]
-    return _average_precision(counts, positive, every)
+    having = positive.any(axis=1)  # cases that add to the true positives
+    found = np.full(len(counts), np.nan)
+    for start in range(0, len(counts) if bins.size else 0, _ROWS):
+        rows = slice(start, start + _ROWS)
+        weights = counts[rows].astype(np.float64)
+        found[rows] = _average_precision(
+            (weights[:, having] @ positive[having, block], weights @ every[:, block])
+            for block in _blocks(bins.size, len(sketches))
+        )
+    return found
 
 
 def ap_of_batches(
@@ -118,26 +133,28 @@ def _from_the_top(counts: NDArray[np.uint64]) -> Floats:
     return sums
 
 
-def _average_precision(counts: NDArray[np.integer], positive: Floats, every: Floats) -> Floats:
-    """Σ (R_n − R_{n−1}) P_n for each row of counts [resamples, cases].
+def _blocks(columns: int, cases: int) -> Iterator[slice]:
+    """Cut columns so that a product of `_ROWS` rows with them is left to one thread, but not too small."""
+    step = max(_LEAST_COLUMNS, _PRODUCT // (_ROWS * cases))
+    yield from (slice(start, start + step) for start in range(0, columns, step))
 
-    `positive`, `every` float64[cases, k]: a case's units with at least the k-th score, ascending, for the scores that
-    a positive unit has. All sums are of whole numbers below 2^53, so exact in any order.
+
+def _average_precision(blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
+    """Σ (R_n − R_{n−1}) P_n of each row; nan where nothing is positive. Overwrites what it is given.
+
+    `blocks` of (true, every), float64[rows, k] each: positive and all units with at least the k-th score, descending
+    from block to block, for all scores that a positive unit has. They are sums of whole numbers below 2^53, so exact
+    in any order.
     """
-    found = np.full(len(counts), np.nan)
-    if not positive.shape[1]:
-        return found
-    step = max(1, _AT_ONCE // positive.shape[1])
-    having = positive.any(axis=1)  # cases that add to the true positives
-    for start in range(0, len(counts), step):
-        rows = slice(start, start + step)
-        weights = counts[rows].astype(np.float64)
-        true = weights[:, having] @ positive[having]
-        precision = weights @ every
-        np.maximum(precision, 1, out=precision)  # nothing drawn has such a score: no true positives either
-        np.divide(true, precision, out=precision)
-        total = true[:, 0].copy()
-        true[:, :-1] -= true[:, 1:]
-        gained = np.einsum("ij,ij->i", true, precision)
-        found[rows] = np.divide(gained, total, out=np.full(len(gained), np.nan), where=total > 0)
+    sums: Floats | float = 0.0
+    before: Floats | float = 0.0
+    for true, every in blocks:
+        last = true[:, -1].copy()
+        np.maximum(every, 1, out=every)  # nothing drawn has such a score: no true positives either
+        np.divide(true, every, out=every)
+        true[:, 1:] -= true[:, :-1].copy()
+        true[:, 0] -= before
+        sums, before = sums + np.einsum("ij,ij->i", true, every), last
+    total = np.asarray(before)
+    found: Floats = np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
     return found

@@ -134,7 +134,9 @@ def test_resamples_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
     sketches = [Sketch.of(*case) for case in volumes(rng, 6, 500)]
     counts = rng.integers(0, 3, (37, 6))
     whole = resampling.ap_of_sketches(sketches, counts)
-    monkeypatch.setattr(resampling, "_AT_ONCE", 1)
+    monkeypatch.setattr(resampling, "_ROWS", 5)
+    monkeypatch.setattr(resampling, "_PRODUCT", 1)
+    monkeypatch.setattr(resampling, "_LEAST_COLUMNS", 3)
     assert resampling.ap_of_sketches(sketches, counts) == pytest.approx(whole, abs=1e-15)
 
 

@@ -1,0 +1,66 @@
+"""The ranking: places and consensus as MOOD's script (challengeR) computes them, other schemes, and how firm it is."""
+
+from evaluator.ranking.comparisons import (
+    ALPHA,
+    Comparison,
+    by_flipping,
+    by_resampling,
+    can_tell,
+    draws_needed,
+    holm,
+    wins,
+)
+from evaluator.ranking.places import Consensus, Place, Ranking, Values, average_ranks, rank, smallest_ranks
+from evaluator.ranking.schemes import (
+    CONSENSUS,
+    Scheme,
+    SideBySide,
+    aggregate_then_rank,
+    mean_ranks,
+    rank_by_tests,
+    rank_then_aggregate,
+    side_by_side,
+    unit_ranks,
+)
+from evaluator.ranking.scores import COLUMNS, Cases, Scores, ScoresError, Units, read_csv, read_scores, write_csv
+from evaluator.ranking.stability import Bootstrap, Stability, bootstrap, means_of_draws, tau_b
+
+__all__ = [
+    "ALPHA",
+    "COLUMNS",
+    "CONSENSUS",
+    "Bootstrap",
+    "Cases",
+    "Comparison",
+    "Consensus",
+    "Place",
+    "Ranking",
+    "Scheme",
+    "Scores",
+    "ScoresError",
+    "SideBySide",
+    "Stability",
+    "Units",
+    "Values",
+    "aggregate_then_rank",
+    "average_ranks",
+    "bootstrap",
+    "by_flipping",
+    "by_resampling",
+    "can_tell",
+    "draws_needed",
+    "holm",
+    "mean_ranks",
+    "means_of_draws",
+    "rank",
+    "rank_by_tests",
+    "rank_then_aggregate",
+    "read_csv",
+    "read_scores",
+    "side_by_side",
+    "smallest_ranks",
+    "tau_b",
+    "unit_ranks",
+    "wins",
+    "write_csv",
+]
