@@ -6,7 +6,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.errors import Conflict, Invalid, NotFound
+from server import lifecycle
+from server.errors import Conflict, Invalid, NotAllowed, NotFound
 from server.models import Account, ApiToken, Host, LoginSession, Team
 from server.protocol import HostReport
 from server.security import (
@@ -186,6 +187,25 @@ def new_team(s: Session, name: str, now: datetime) -> Team:
     team = Team(name=name, created_at=now)
     s.add(team)
     return team
+
+
+def show_name(s: Session, team: Team, *, shown: bool, account: Account, now: datetime) -> None:
+    """Rank the team under its name, or without it; who wanted it is kept. Raises NotAllowed.
+
+    Its own members may, and organizers. It stays ranked either way.
+    """
+    if not (account.organizer or account.team_id == team.id):
+        raise NotAllowed(f"only its members and organizers decide about the name of team {team.name}")
+    if team.anonymous is not shown:
+        return
+    team.anonymous = not shown
+    old, new = ("anonymous", "named") if shown else ("named", "anonymous")
+    lifecycle.note(s, "team", team.id, old, new, now, f"by {account.email}")
+
+
+def teams(s: Session) -> list[Team]:
+    """All teams, by name."""
+    return sorted(s.scalars(select(Team)), key=lambda team: team.name.casefold())
 
 
 def checked_email(email: str) -> str:

@@ -2,15 +2,17 @@
 
 import csv as csv_format
 import io
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 
 from evaluator import ranking
 from evaluator.resolution import indistinguishable
+from server import lifecycle
 from server.errors import Invalid
 from server.models import Account, Board, Challenge, Job, Score, Submission
 from server.protocol import Queue, SubmissionStatus, Task
@@ -27,12 +29,19 @@ class Publication:
         """May everybody see it at this instant?"""
         return self.published and (self.sealed_until is None or self.sealed_until <= now)
 
+    def word(self, now: datetime) -> str:
+        """Say in one word how public it is: closed, sealed, open."""
+        if not self.published:
+            return "closed"
+        return "open" if self.is_visible(now) else "sealed"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoardRow:
     """One team."""
 
     rank: int
+    is_tied: bool  # others share the rank
     team: str  # or "Anonymous 1"
     values: Mapping[str, float]  # data set -> average precision
     ranks: Mapping[str, int]  # data set -> rank on it
@@ -40,6 +49,19 @@ class BoardRow:
     mean_rank: float
     submission: str
     received_at: datetime
+    # What the analyses add (server.stability); empty until they are computed.
+    rank_interval: tuple[int, int] | None = None  # 2.5 and 97.5 percentile of the rank over resamples of the cases
+    value_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # data set -> of the value
+    schemes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # scheme -> data set or consensus -> rank
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """How a board's intervals were computed."""
+
+    made_at: datetime
+    resamples: int
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +76,17 @@ class BoardView:
     evaluator_versions: tuple[str, ...]
     published: bool
     sealed_until: datetime | None  # published, but nobody but organizers sees it before
+    resampling: Resampling | None = None  # None: intervals and schemes are not computed yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A team's submission that is scored on all data sets, for the team once the board can be seen."""
+
+    submission: str
+    received_at: datetime
+    values: Mapping[str, float]  # data set -> average precision
+    counts: bool  # it is the one that is ranked
 
 
 def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
@@ -78,21 +111,40 @@ def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
 
 def valid_submissions(s: Session, challenge: Challenge, task: Task) -> list[Submission]:
     """The last received of each team's submissions that are scored on all data sets."""
+    return list({one.team_id: one for one in scored_submissions(s, challenge, task)}.values())
+
+
+def scored_submissions(s: Session, challenge: Challenge, task: Task, *which: ColumnElement[bool]) -> list[Submission]:
+    """All final submissions (of these) that are scored on all data sets, as they were received."""
     jobs = selectinload(Submission.jobs)
-    latest: dict[str, Submission] = {}
-    for one in s.scalars(
-        select(Submission)
-        .where(
-            Submission.challenge_id == challenge.id,
-            Submission.task == task,
-            Submission.queue == Queue.FINAL,
-            Submission.status == SubmissionStatus.SCORED,
+    return list(
+        s.scalars(
+            select(Submission)
+            .where(
+                Submission.challenge_id == challenge.id,
+                Submission.task == task,
+                Submission.queue == Queue.FINAL,
+                Submission.status == SubmissionStatus.SCORED,
+                *which,
+            )
+            .order_by(Submission.received_at, Submission.id)
+            .options(selectinload(Submission.team), jobs.selectinload(Job.dataset), jobs.selectinload(Job.score))
         )
-        .order_by(Submission.received_at, Submission.id)
-        .options(selectinload(Submission.team), jobs.selectinload(Job.dataset), jobs.selectinload(Job.score))
-    ):
-        latest[one.team_id] = one
-    return list(latest.values())
+    )
+
+
+def attempts(s: Session, challenge: Challenge, task: Task, team_id: str) -> tuple[Attempt, ...]:
+    """A team's own scored submissions, newest first. Nobody is shown them while the board is not visible."""
+    own = scored_submissions(s, challenge, task, Submission.team_id == team_id)
+    return tuple(
+        Attempt(
+            submission=one.id,
+            received_at=one.received_at,
+            values={job.dataset.name: job.score.value for job in one.jobs if job.score is not None},
+            counts=one is own[-1],
+        )
+        for one in reversed(own)
+    )
 
 
 def shown_names(counting: list[Submission]) -> dict[str, str]:
@@ -132,9 +184,11 @@ def rows(
     ranked = ranking.rank({name: {team: score.value for team, score in of.items()} for name, of in scores.items()})
     by_name = {names[one.team_id]: one for one in counting}
     places = {(name, place.team): place for name, found in ranked.datasets.items() for place in found}
+    sharing = Counter(place.rank for place in ranked.consensus)
     return tuple(
         BoardRow(
             rank=place.rank,
+            is_tied=sharing[place.rank] > 1,
             team=place.team,
             values={name: places[name, place.team].value for name in scores},
             ranks={name: places[name, place.team].rank for name in scores},
@@ -182,11 +236,24 @@ def publish(
     if row is None:
         row = Board(challenge_id=challenge.id, task=task)
         s.add(row)
+    was = Publication(published=bool(row.published), sealed_until=row.sealed_until)
     row.published = published
     row.sealed_until = sealed_until if published else None
     row.changed_at = now
     row.changed_by = account.id
     s.flush()
+    said = f"until {row.sealed_until.isoformat()}, by {account.email}" if row.sealed_until else f"by {account.email}"
+    is_now = Publication(published=row.published, sealed_until=row.sealed_until)
+    lifecycle.note(s, "board", row.id, was.word(now), is_now.word(now), now, said)
+
+
+def instant(text: str) -> datetime:
+    """Read an instant as forms send it, in UTC where it names no zone. Raises Invalid."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(f"{text!r} is no date with a time: write it as 2026-12-31T18:00, in UTC") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def board_row(s: Session, challenge: Challenge, task: Task) -> Board | None:

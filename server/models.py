@@ -435,7 +435,7 @@ class Event(Base):
     number: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
     )
-    kind: Mapped[str] = mapped_column(String(16))  # submission, job, run
+    kind: Mapped[str] = mapped_column(String(16))  # submission, job, run; team, board, rescoring
     subject: Mapped[str] = mapped_column(String(ID_LETTERS))  # its id
     from_status: Mapped[str | None] = mapped_column(String(32))  # None: it came into being
     to_status: Mapped[str] = mapped_column(String(32))

@@ -4,11 +4,12 @@ from datetime import datetime
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
-from server import challenges, leaderboard, views
+from server import challenges, leaderboard, metric_boards, stability, views
 from server.errors import NotFound
 from server.leaderboard import BoardView
+from server.metric_boards import MetricBoard
 from server.protocol import Task
 from server.web.api.errors import ERRORS
 from server.web.deps import Now, Organizer, Person, SiteDep, Visitor
@@ -27,39 +28,71 @@ class Switch(BaseModel):
     """Whether everybody may see a leaderboard."""
 
     published: bool
+    sealed_until: AwareDatetime | None = None  # and from when on; None: at once
 
 
 @router.get("/leaderboards/{task}.csv", response_model=None, responses={200: {"content": {"text/csv": {}}}})
 def as_csv(task: Task, site: SiteDep, visitor: Visitor, now: Now) -> Csv:
     """Give the ranked values in the columns task (the data set), alg_name, value, case (the task)."""
-    return Csv(leaderboard.csv(visible_board(site, visitor, task, now)))
+    admit(site, visitor, task, now)
+    with site.db.read() as session:
+        return Csv(leaderboard.csv(leaderboard.board(session, challenges.current(session), task)))
 
 
 @router.get("/leaderboards/{task}")
 def as_json(task: Task, site: SiteDep, visitor: Visitor, now: Now) -> BoardView:
-    """Give the ranking of a task: AP on each data set, rank, mean rank. Organizers see it before it is published."""
-    return visible_board(site, visitor, task, now)
+    """Give the ranking of a task: AP on each data set, rank, mean rank; intervals and ranks by other schemes.
+
+    Organizers see it before it is published. `resampling` is null while intervals and schemes are computed.
+    """
+    admit(site, visitor, task, now)
+    with site.db.read() as session:
+        return stability.board(session, challenges.current(session), task)
+
+
+@router.get(
+    "/leaderboards/{task}/metrics/{metric}.csv", response_model=None, responses={200: {"content": {"text/csv": {}}}}
+)
+def metric_as_csv(task: Task, metric: str, site: SiteDep, visitor: Visitor, now: Now) -> Csv:
+    """Give another metric's values in the columns task (the data set), alg_name, value, case (the metric)."""
+    return Csv(metric_boards.csv(metric_as_json(task, metric, site, visitor, now)))
+
+
+@router.get("/leaderboards/{task}/metrics/{metric}")
+def metric_as_json(task: Task, metric: str, site: SiteDep, visitor: Visitor, now: Now) -> MetricBoard:
+    """Give the same submissions' board by another metric: its values, their mean and SD over the data sets, ranks."""
+    admit(site, visitor, task, now)
+    with site.db.read() as session:
+        return metric_boards.board(session, challenges.current(session), task, metric)
 
 
 @router.post("/leaderboards/{task}/publish")
 def publish(task: Task, body: Switch, site: SiteDep, organizer: Organizer, now: Now) -> Switch:
-    """Show a leaderboard to everybody, or take it back. For organizers."""
+    """Show a leaderboard to everybody, at once or from an instant on, or take it back. For organizers."""
     with site.db.write() as session:
-        challenge = challenges.current(session)
-        leaderboard.publish(session, challenge, task, body.published, organizer.account(session), now)
+        leaderboard.publish(
+            session,
+            challenges.current(session),
+            task,
+            body.published,
+            organizer.account(session),
+            now,
+            sealed_until=body.sealed_until,
+        )
     return body
 
 
-def visible_board(site: Site, visitor: Person | None, task: Task, now: datetime) -> BoardView:
-    """Give what this visitor may see. NotFound where it is not published."""
+def admit(site: Site, visitor: Person | None, task: Task, now: datetime) -> None:
+    """Raise NotFound for who may not see the board yet; that an organizer looks at it is recorded."""
     with site.db.read() as session:
-        challenge = challenges.current(session)
-        board = leaderboard.board(session, challenge, task)
-        seen = leaderboard.visible(session, challenge, task, now)
-    if seen:
-        return board
-    if visitor is None or not visitor.is_organizer:
+        switch = leaderboard.publication(session, challenges.current(session), task)
+    if switch.is_visible(now):
+        return
+    if visitor is not None and visitor.is_organizer:
+        with site.db.write() as session:
+            views.looked(session, visitor.account(session), f"unpublished leaderboard, {task} task", now)
+    elif switch.published and switch.sealed_until is not None:
+        opens = f"{switch.sealed_until:%Y-%m-%d %H:%M} UTC"
+        raise NotFound(f"The results of the {task} task are sealed until {opens}.", "E-SEALED")
+    else:
         raise NotFound(f"The leaderboard of the {task} task is not published yet.", "E-NOT-PUBLISHED")
-    with site.db.write() as session:
-        views.looked(session, visitor.account(session), f"unpublished leaderboard, {task} task", now)
-    return board

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from server import accounts
 from server.accounts import SESSION_LASTS
-from server.errors import Refused
+from server.errors import NotAllowed, Refused
 from server.security import PASSWORD_MIN
 from server.web import refusals
 from server.web.deps import (
@@ -109,10 +109,31 @@ def revoke_token(token_id: str, site: SiteDep, sender: FormSender, now: Now) -> 
     return RedirectResponse("/tokens", 303)
 
 
+@router.post("/team/name")
+def show_name(
+    site: SiteDep,
+    sender: FormSender,
+    now: Now,
+    anonymous: Annotated[bool, Form()],
+    next: Annotated[str, Form()] = "/",  # noqa: A002  the word in the form
+) -> Response:
+    """Rank the sender's team without its name, or under it again."""
+    if sender.team_id is None:
+        raise NotAllowed("This account has no team, and names are teams'.")
+    with site.db.write() as session:
+        account = sender.account(session)
+        accounts.show_name(session, sender.team_row(session), shown=not anonymous, account=account, now=now)
+    return RedirectResponse(inside(next), 303)
+
+
+def inside(after: str) -> str:
+    """Give where to go on, never to another site."""
+    return after if after.startswith("/") and not after.startswith(("//", "/\\")) else "/"
+
+
 def welcome(site: Site, secret: str, after: str) -> Response:
-    """Give the browser its session's cookie and send it on, never to another site."""
-    inside = after.startswith("/") and not after.startswith(("//", "/\\"))
-    response = RedirectResponse(after if inside else "/", 303)
+    """Give the browser its session's cookie and send it on."""
+    response = RedirectResponse(inside(after), 303)
     response.set_cookie(
         SESSION_COOKIE,
         secret,
