@@ -100,14 +100,15 @@ def load(
     folder: Path = typer.Argument(help="a challenge folder; the hidden volumes themselves may be elsewhere"),
     home: Path | None = typer.Option(None, help="the server's folder [MOOD_HOME]"),
 ) -> None:
-    """Make a challenge known to the server."""
+    """Make a challenge, or a companion set of one, known to the server."""
     settings = server_settings(home=home)
     with facts(settings) as database:
         try:
             slug = challenges.load(database, Store(settings.store_dir), folder, datetime.now(UTC))
         except Refused as refused:
             complain(refused.message)
-    out.print(f"Loaded {slug}")
+    file = read(folder)
+    out.print(f"Loaded {slug}" + (f", the {file.set} set of {file.part_of}" if file.part_of else ""), soft_wrap=True)
 
 
 @app.command()

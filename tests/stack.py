@@ -75,7 +75,7 @@ def running_stack(backend: Backend, home: Path, data: Path, *, worker: bool = Tr
     known = Settings(
         home=home, host="127.0.0.1", port=port, database_url=backend.database_url, broker_url=backend.broker_url
     )
-    processes.prepare(known, data)
+    processes.prepare(known, [data])
     url = f"http://127.0.0.1:{port}"
     environment = processes.server_environment(known) | {"MOOD_SWEEP_EVERY_S": "0.5"}
     server = processes.start("serve", environment, home / "server.log")
@@ -85,7 +85,7 @@ def running_stack(backend: Backend, home: Path, data: Path, *, worker: bool = Tr
         data=data,
         settings=known,
         server=server,
-        worker_environment=processes.worker_environment(known, data, url),
+        worker_environment=processes.worker_environment(known, [data], url),
     )
     try:
         processes.wait_until_it_answers(url, server, home / "server.log")

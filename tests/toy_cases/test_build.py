@@ -186,6 +186,14 @@ def test_the_challenge_file_names_its_data_sets(built: BuildReport) -> None:
 
     assert [entry["name"] for entry in said["datasets"]] == ["brain", "abdom"]
     assert said["batch_size"] == 3
+    assert not {"part_of", "set"} & set(said)
+
+
+def test_a_set_beside_the_challenge_says_of_which_challenge_it_is(whole: Path) -> None:
+    slug = yaml.safe_load((whole / "challenge/challenge.yaml").read_text())["slug"]
+    for home in ("toyish", "sweeps"):
+        said = yaml.safe_load((whole / home / "challenge.yaml").read_text())
+        assert (said["slug"], said["part_of"], said["set"]) == (f"{slug}-{home}", slug, home)
 
 
 def test_few_scans_carry_many_cases_and_the_report_says_so(scans: Path, tmp_path: Path) -> None:
