@@ -1,0 +1,190 @@
+"""All analyses but the standings, from one pass over each submission's sketches.
+
+One submission on one data set is held at a time: 600 cases of it, whatever the number of teams.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from evaluator.analysis.alarms import false_alarms
+from evaluator.analysis.bars import Bars
+from evaluator.analysis.baselines import baselines
+from evaluator.analysis.boards import boards
+from evaluator.analysis.categories import categories
+from evaluator.analysis.costs import costs
+from evaluator.analysis.deals import Dealt, deals, dealt
+from evaluator.analysis.detections import Found, detections, found_objects
+from evaluator.analysis.difficulty import difficulty
+from evaluator.analysis.entries import ANALYSIS, CHALLENGE, SWEEPS, TOY, TOYISH, CaseSet, Entry
+from evaluator.analysis.groups import Measured, Partition, measure, partition
+from evaluator.analysis.levels import LevelsOf, both_levels, levels
+from evaluator.analysis.proxies import proxies, values
+from evaluator.analysis.sweeps import CONTRASTS, SIZES, Line, line, normals, swept
+from evaluator.analysis.tables import Table
+from evaluator.analysis.words import BASELINES, MEDIAN, by_order, sentences
+from evaluator.ranking import rank
+from evaluator.tasks import PIXEL
+
+ByDataset = Mapping[str, Sequence[Entry]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kinds:
+    """One data set's cells, cut by kind alone and by difficulty too, and each submission measured on them."""
+
+    case_set: CaseSet
+    plain: Partition
+    graded: Partition
+    of_plain: list[Measured] = field(default_factory=list)  # in the order of the ranking, baselines last
+    of_graded: list[Measured] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, case_set: CaseSet, *, resamples: int, seed: int) -> Self:
+        """Cut the cases of a set."""
+        plain, graded = (
+            partition(case_set, by_difficulty=by_difficulty, resamples=resamples, seed=seed)
+            for by_difficulty in (False, True)
+        )
+        return cls(case_set=case_set, plain=plain, graded=graded)
+
+    def add(self, entry: Entry) -> None:
+        """Measure a submission; once where every kind has one difficulty."""
+        found = measure(entry, self.plain)
+        same = [cell.cases for cell in self.plain.cells] == [cell.cases for cell in self.graded.cells]
+        self.of_plain.append(found)
+        self.of_graded.append(found if same else measure(entry, self.graded))
+
+    def bars(self, parted: Partition, measured: Sequence[Measured]) -> Bars:
+        """Part submissions from baselines."""
+        return Bars(
+            case_set=self.case_set,
+            parted=parted,
+            submissions=[one for one in measured if one.team not in BASELINES],
+            baselines=[one for one in measured if one.team in BASELINES],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What is kept of all submissions and baselines, by data set."""
+
+    kinds: dict[str, _Kinds] = field(default_factory=dict)
+    normals: dict[tuple[str, str], list[float]] = field(default_factory=dict)  # data set, team -> scores
+    levels: dict[str, list[LevelsOf]] = field(default_factory=dict)
+    deals: dict[str, list[Dealt]] = field(default_factory=dict)
+    objects: dict[str, list[Found]] = field(default_factory=dict)
+    sizes: dict[str, list[Line]] = field(default_factory=dict)
+    contrasts: dict[str, list[Line]] = field(default_factory=dict)
+    baselines: dict[str, list[Entry]] = field(default_factory=dict)  # on the challenge's cases, without their sketches
+
+
+def analyses(entries: Mapping[str, ByDataset], task: str, *, resamples: int = 1000, seed: int = 0) -> tuple[Table, ...]:
+    """Make all tables of a task but the standings; what cannot be shown is told in a table's notes.
+
+    `entries`: set -> data set -> submissions. Of the sets, "challenge" gives the ranking; without "analysis" kinds of
+    anomalies are told apart on the challenge's own cases; "toy" may hold entries with a value alone.
+    """
+    sets = {name: {dataset: _renamed(of) for dataset, of in found.items() if of} for name, found in entries.items()}
+    teams = _ranked(sets.get(CHALLENGE, {}))
+    kept = _read(sets, teams, resamples=resamples, seed=seed)
+    challenge = {dataset: _sorted(of, teams) for dataset, of in sets.get(CHALLENGE, {}).items()}
+    plain = {dataset: kinds.bars(kinds.plain, kinds.of_plain) for dataset, kinds in kept.kinds.items()}
+    graded = {dataset: kinds.bars(kinds.graded, kinds.of_graded) for dataset, kinds in kept.kinds.items()}
+    source = _source(kept.kinds.values())
+    return (
+        categories(plain, task, teams, resamples=resamples, source=source),
+        difficulty(graded, task, teams, resamples=resamples, source=source),
+        false_alarms(plain, task, teams, source=source),
+        swept(SIZES, kept.sizes, task),
+        swept(CONTRASTS, kept.contrasts, task),
+        proxies(values(challenge), values(sets.get(TOY, {})), values(sets.get(TOYISH, {}))),
+        *levels(kept.levels, task),
+        detections(kept.objects, task),
+        deals(kept.deals, task),
+        costs(challenge),
+        boards(challenge, kept.baselines, teams),
+    )
+
+
+def _read(sets: Mapping[str, ByDataset], teams: Sequence[str], *, resamples: int, seed: int) -> _Kept:
+    """Take each submission of each set once."""
+    kept = _Kept()
+    for name in (CHALLENGE, ANALYSIS, SWEEPS):
+        for dataset, found in sets.get(name, {}).items():
+            if name == _told_apart_on(dataset, sets):
+                kept.kinds[dataset] = _Kinds.of(found[0].case_set, resamples=resamples, seed=seed)
+            for entry in _held(_sorted(found, teams), seed):
+                _keep(entry, kept)
+    return kept
+
+
+def _keep(entry: Entry, kept: _Kept) -> None:
+    """Measure one submission for every table that its set is for."""
+    dataset, name = entry.case_set.dataset, entry.case_set.name
+    kinds = kept.kinds.get(dataset)
+    if kinds is not None and kinds.case_set.name == name:
+        kinds.add(entry)
+        kept.normals[dataset, entry.team] = normals(entry)
+    if name == SWEEPS:
+        others = [*kept.normals.get((dataset, entry.team), ()), *normals(entry)]
+        kept.sizes.setdefault(dataset, []).append(line(entry, SIZES, others))
+        kept.contrasts.setdefault(dataset, []).append(line(entry, CONTRASTS, others))
+    if name == CHALLENGE and entry.team in BASELINES:
+        kept.baselines.setdefault(dataset, []).append(replace(entry, sketches={}))
+    if name == CHALLENGE and entry.case_set.task == PIXEL:
+        kept.levels.setdefault(dataset, []).append(both_levels(entry))
+        kept.deals.setdefault(dataset, []).append(dealt(entry))
+        if entry.team not in BASELINES:
+            kept.objects.setdefault(dataset, []).append(found_objects(entry))
+
+
+def _held(entries: Iterable[Entry], seed: int) -> Iterator[Entry]:
+    """Read each submission's sketches as it is asked for, then give the baselines on the same cases."""
+    others: tuple[Entry, ...] = ()
+    for entry in entries:
+        held = entry
+        if entry.case_set.task == PIXEL:
+            held = replace(entry, sketches={case: entry.sketches[case] for case in sorted(entry.case_set.labels)})
+        others = others or baselines(held, seed=seed)
+        yield held
+    yield from others
+
+
+def _told_apart_on(dataset: str, sets: Mapping[str, ByDataset]) -> str:
+    """Choose the set on which kinds of anomalies are told apart: the one that was made for it, where there is one."""
+    found = sets.get(ANALYSIS, {}).get(dataset)
+    return ANALYSIS if found and found[0].case_set.facts else CHALLENGE
+
+
+def _source(kinds: Iterable[_Kinds]) -> str:
+    """Name the cases in a sentence."""
+    by_set: dict[str, list[str]] = {}
+    for one in kinds:
+        normal, anomalous = len(one.plain.normals), sum(len(cell.cases) for cell in one.plain.cells)
+        by_set.setdefault(one.case_set.name, []).append(
+            f"{one.case_set.dataset}: {anomalous} anomalous and {normal} normal cases"
+        )
+    words = {
+        ANALYSIS: "Cases of the dedicated analysis set",
+        CHALLENGE: "There is no analysis set, so the challenge's own hidden cases, of which some kinds have more than "
+        "others",
+    }
+    return sentences(*(f"{words[name]} ({'; '.join(said)})." for name, said in by_set.items()))
+
+
+def _ranked(found: ByDataset) -> list[str]:
+    """Give the teams of the challenge in the order of the official ranking."""
+    ranking = rank({dataset: {entry.team: entry.value for entry in of} for dataset, of in found.items()})
+    return [place.team for place in ranking.consensus]
+
+
+def _sorted(entries: Iterable[Entry], teams: Sequence[str]) -> list[Entry]:
+    by_team = {entry.team: entry for entry in entries}
+    return [by_team[team] for team in by_order(by_team, teams)]
+
+
+def _renamed(entries: Iterable[Entry]) -> list[Entry]:
+    """Keep a team apart from a baseline of the same name."""
+    taken = {*BASELINES, MEDIAN}
+    return [replace(entry, team=f"{entry.team} (team)") if entry.team in taken else entry for entry in entries]
