@@ -7,7 +7,7 @@ from statistics import stdev
 
 from evaluator.analysis.entries import Entry
 from evaluator.analysis.tables import Column, Row, Table, table
-from evaluator.analysis.words import BASELINES, DATASET, TEAM, counted
+from evaluator.analysis.words import BASELINES, DATASET, TEAM
 from evaluator.metrics import voxels
 from evaluator.report import or_0
 from evaluator.sketch import Sketch
@@ -76,6 +76,6 @@ def _notes(found: Mapping[str, Sequence[Dealt]]) -> Iterator[str]:
         differences = [one.validation - one.official for one in submissions if one.validation is not None]
         if differences:
             rms = math.sqrt(math.fsum(one**2 for one in differences) / len(differences))
-            yield f"{dataset}: the two deals differ by {rms:.4f} (root mean square over {counted(len(differences), 'submission')})."
+            yield f"{dataset}: the two deals differ by {rms:.4f} (root mean square; n = {len(differences)})."
         if any(len(one.batches) == 1 for one in of):
             yield f"{dataset}: there is one batch, so both deals are the same and there is no SD."
