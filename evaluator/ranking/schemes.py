@@ -72,12 +72,16 @@ def mean_ranks(units: Mapping[str, Sequence[float]]) -> dict[str, float]:
 def side_by_side(rankings: Mapping[Scheme, Ranking]) -> list[SideBySide]:
     """Give every team's ranks on each data set and in the consensus, in the official order.
 
-    Schemes that are not given are undefined.
+    A scheme that is not given is undefined; one that lacks a data set is undefined there and in the consensus.
     """
     official = rankings[Scheme.AGGREGATE]
     found = []
     for name in (*official.datasets, None):
-        ranks = {scheme: ranking.ranks(name) for scheme, ranking in rankings.items()}
+        ranks = {
+            scheme: ranking.ranks(name)
+            for scheme, ranking in rankings.items()
+            if (official.datasets.keys() if name is None else {name}) <= ranking.datasets.keys()
+        }
         found += [
             SideBySide(
                 dataset=CONSENSUS if name is None else name,
