@@ -12,6 +12,7 @@ from evaluator.formats import Patterns, UnreadableError, Volume
 from evaluator.kernels import PLAIN, SIGN, Loops, Tally
 from evaluator.readings import PixelReading, Status
 from evaluator.sketch import Sketch
+from evaluator.slices import PlaneKeeper
 from evaluator.truth import Truth
 
 _ZERO = np.uint16(SIGN)
@@ -30,12 +31,15 @@ class Watcher(Protocol):
 Watch = Callable[[Truth], Watcher]
 
 
-def read_pixel(prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watch: Watch | None = None) -> PixelReading:
+def read_pixel(
+    prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watch: Watch | None = None, shown: bool = False
+) -> PixelReading:
     """Read a prediction, a binary file at its start; whatever is wrong with it is a status.
 
-    With `watch`, the reading has details.
+    With `watch`, the reading has details; with `shown`, the plane to look at.
     """
     watcher = watch(truth) if watch else None
+    keeper = PlaneKeeper(truth) if shown else None
     tally = Tally(loops=loops)
     try:
         volume = Volume.open(prediction)
@@ -49,13 +53,21 @@ def read_pixel(prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watc
                 tally.count_positive(patterns[positives])
             if watcher:
                 watcher.see(start, patterns)
+            if keeper:
+                keeper.see(start, patterns)
             start += patterns.size
     except UnreadableError:
         return without_prediction(Status.UNREADABLE, truth, watch=watch)
     tally.rounded = volume.rounded
     sketch = Sketch.folded(tally)
     details = watcher.details() if watcher else None
-    return PixelReading(status=Status.OK, sketch=sketch, notes=_notes(sketch, volume), details=details)
+    return PixelReading(
+        status=Status.OK,
+        sketch=sketch,
+        notes=_notes(sketch, volume),
+        details=details,
+        plane=keeper.plane if keeper else None,
+    )
 
 
 def without_prediction(status: Status, truth: Truth, *, watch: Watch | None = None) -> PixelReading:

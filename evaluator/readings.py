@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evaluator import notes
 from evaluator.details import Details
 from evaluator.notes import Notes
@@ -39,6 +42,8 @@ class PixelReading:
     sketch: Sketch
     notes: Notes = field(default_factory=dict)
     details: Details | None = None  # None: they were not asked for
+    # The slice of evaluator.slices, float16 [x, y]; None: it was not asked for, or there is no readable prediction.
+    plane: NDArray[np.float16] | None = field(default=None, compare=False)
 
     @property
     def label(self) -> int:

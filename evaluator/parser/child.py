@@ -25,6 +25,7 @@ from evaluator.kernels import Loops
 from evaluator.parser.confine import confine, limit_cpu
 from evaluator.parser.wire import MOST_FDS, MOST_REQUEST_BYTES, Answer, Request, Rule, send
 from evaluator.readings import Status
+from evaluator.slices import plane_bytes
 from evaluator.truth import Truth
 
 PARENT: Final = 0  # the socket stands where standard input would
@@ -51,7 +52,7 @@ def main() -> None:
         found = answer(request, files, loops, watching)
         for file in files:
             file.close()
-        send(connection, found.to_fields(), found.sketch + found.details)
+        send(connection, found.to_fields(), found.content)
 
 
 def watching_with(loops: Loops) -> Watching:
@@ -79,11 +80,17 @@ def answer(request: Request, files: Sequence[BinaryIO], loops: Loops, watching: 
     except LabelError as error:
         return Answer(label_fault=str(error))
     if request.what == "pixel":
-        reading = read_pixel(files[0], truth, loops=loops, watch=watch)
+        reading = read_pixel(files[0], truth, loops=loops, watch=watch, shown=request.shown)
     else:
         reading = without_prediction(Status(request.status), truth, watch=watch)
     details = reading.details.to_bytes() if reading.details else b""
-    return Answer(status=reading.status, notes=reading.notes, sketch=reading.sketch.to_bytes(), details=details)
+    return Answer(
+        status=reading.status,
+        notes=reading.notes,
+        sketch=reading.sketch.to_bytes(),
+        details=details,
+        plane=plane_bytes(reading.plane),
+    )
 
 
 def warm_up(loops: Loops, watching: Watching) -> None:
@@ -94,5 +101,5 @@ def warm_up(loops: Loops, watching: Watching) -> None:
     rules: Sequence[Rule] = ({}, {"threshold": 0.5})
     for rule in rules:
         for prediction in (content, content[:-20], b"no volume"):
-            read_pixel(io.BytesIO(prediction), truth, loops=loops, watch=watching(rule))
+            read_pixel(io.BytesIO(prediction), truth, loops=loops, watch=watching(rule), shown=True)
     read_score(b"0.5")

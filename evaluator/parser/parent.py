@@ -22,6 +22,7 @@ from evaluator.parser.opening import opened
 from evaluator.parser.wire import Answer, EndedError, Request, Rule, WireError, receive
 from evaluator.readings import NOTE_OF, PixelReading, SampleReading, Status
 from evaluator.sketch import Sketch
+from evaluator.slices import plane_of
 
 TIMEOUT_S: Final = 120.0  # for one file; 512³ noise takes some 10 s
 COMMAND: Final = (sys.executable, "-I", "-B", "-m", "evaluator.parser")
@@ -86,11 +87,12 @@ class Parser:
         max_bytes: int,
         timeout_s: float = TIMEOUT_S,
         positive_voxels: int | None = None,
+        shown: bool = False,
     ) -> PixelReading:
         """Read a volume of `shape`; its file may have `max_bytes`.
 
-        `positive_voxels` is what the label is known to hold: a child that says otherwise is not believed.
-        Raises ParserError where the label cannot be read.
+        `positive_voxels` is what the label is known to hold: a child that says otherwise is not believed. `shown`
+        asks for the plane to look at too. Raises ParserError where the label cannot be read.
         """
         sought = _Sought(
             shape=shape,
@@ -98,6 +100,7 @@ class Parser:
             timeout_s=timeout_s,
             is_detailed=self._is_detailed,
             rule=self._rule,
+            shown=shown,
         )
         try:
             with self._lock, label.open("rb") as truth, opened(prediction, max_bytes=max_bytes) as found:
@@ -145,13 +148,14 @@ class Parser:
         try:
             sketch = Sketch.from_bytes(answer.sketch)
             details = Details.from_bytes(answer.details) if sought.is_detailed else None
+            plane = plane_of(answer.plane, sought.shape) if sought.shown else None
         except ValueError:
             self._drop()
             return None
         if not sought.fits(sketch, details):
             self._drop()
             return None
-        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes, details=details)
+        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes, details=details, plane=plane)
 
     def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
         """Send a request; None, and the child is gone, where it does not answer properly in time.
@@ -193,9 +197,17 @@ class _Sought:
     timeout_s: float
     is_detailed: bool
     rule: Rule
+    shown: bool
 
     def request(self, what: str, status: Status = Status.OK) -> Request:
-        return Request(what=what, shape=self.shape, status=status, cpu_s=math.ceil(self.timeout_s), rule=self.rule)
+        return Request(
+            what=what,
+            shape=self.shape,
+            status=status,
+            cpu_s=math.ceil(self.timeout_s),
+            rule=self.rule,
+            shown=self.shown,
+        )
 
     def fits(self, sketch: Sketch, details: Details | None) -> bool:
         known = self.positive_voxels is None or sketch.n_positive == self.positive_voxels

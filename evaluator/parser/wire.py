@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from evaluator import details, sketch
+from evaluator import details, sketch, slices
 from evaluator.notes import SENTENCES
 from evaluator.readings import Status
 
 _LENGTHS: Final = struct.Struct("!II")  # of the JSON, of the bytes
 _MOST_JSON_BYTES: Final = 1 << 14
 _MOST_COUNT: Final = 1 << 53
-_MOST_CONTENT_BYTES: Final = sketch.MOST_BYTES + details.MOST_BYTES
+_MOST_CONTENT_BYTES: Final = sketch.MOST_BYTES + details.MOST_BYTES + slices.MOST_PLANE_BYTES
 MOST_REQUEST_BYTES: Final = 1 << 12
 MOST_FDS: Final = 2
 
@@ -45,11 +45,12 @@ class Request:
     shape: Sequence[int] = ()
     status: str = Status.OK
     rule: Rule = field(default_factory=dict)
+    shown: bool = False  # a plane of the prediction is wanted too
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came of it: a status with notes, the bytes of a sketch and of details, or a score; or a label's fault."""
+    """What came of it: a status with notes, the bytes of sketch, details and plane, or a score; or a label's fault."""
 
     status: Status = Status.UNREADABLE
     notes: Mapping[str, int] = field(default_factory=dict)
@@ -57,27 +58,41 @@ class Answer:
     label_fault: str = ""  # of a label of ours
     sketch: bytes = b""
     details: bytes = b""
+    plane: bytes = b""
 
     def to_fields(self) -> dict[str, object]:
-        """Give what goes as JSON; sketch and details go behind it."""
+        """Give what goes as JSON; `content` goes behind it."""
         fields = {"status": self.status, "notes": dict(self.notes), "score": self.score}
-        return {**fields, "label_fault": self.label_fault, "sketch_bytes": len(self.sketch)}
+        sizes = {"sketch_bytes": len(self.sketch), "plane_bytes": len(self.plane)}
+        return {**fields, "label_fault": self.label_fault, **sizes}
+
+    @property
+    def content(self) -> bytes:
+        """What goes as bytes."""
+        return self.sketch + self.plane + self.details
 
     @classmethod
     def believed(cls, fields: Mapping[str, object], content: bytes) -> Self:
         """Look at each field of what the child said. Raises WireError."""
         status, notes, score, fault = (fields.get(name) for name in ("status", "notes", "score", "label_fault"))
-        size = fields.get("sketch_bytes")
         if status not in tuple(Status) or not isinstance(notes, dict) or not isinstance(fault, str):
             raise WireError(f"the parser answered {str(fields)[:200]}")
-        if type(size) is not int or not 0 <= size <= len(content):
-            raise WireError(f"the parser claims a sketch of {size!r:.40} bytes in {len(content)}")
+        sketch_bytes, plane_bytes = (fields.get(name) for name in ("sketch_bytes", "plane_bytes"))
+        if type(sketch_bytes) is not int or type(plane_bytes) is not int or min(sketch_bytes, plane_bytes) < 0:
+            raise WireError(f"the parser claims {sketch_bytes!r:.40} and {plane_bytes!r:.40} bytes")
+        behind = sketch_bytes + plane_bytes
+        if behind > len(content):
+            raise WireError(f"the parser claims {behind} bytes in {len(content)}")
         if not isinstance(score, float) or not 0 <= score <= 1:
             raise WireError(f"the parser gave the score {score!r:.40}")
         for code, count in notes.items():
             if code not in SENTENCES or type(count) is not int or not 0 < count <= _MOST_COUNT:
                 raise WireError(f"the parser noted {code!r:.40}: {count!r:.40}")
-        parts = {"sketch": content[:size], "details": content[size:]}
+        parts = {
+            "sketch": content[:sketch_bytes],
+            "plane": content[sketch_bytes:behind],
+            "details": content[behind:],
+        }
         return cls(status=Status(str(status)), notes=notes, score=score, label_fault=fault[:500], **parts)
 
 

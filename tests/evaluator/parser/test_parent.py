@@ -92,6 +92,27 @@ def test_details_come_from_the_confined_child(place: Path, label: Path) -> None:
     assert missing.slices == Sketch.zeros(positive=SHAPE[2], negative=0)
 
 
+def test_slice_to_show_comes_from_the_confined_child(parser: Parser, place: Path, label: Path) -> None:
+    write(place, volume(SCORES))
+    found = parser.pixel(place, label, shape=SHAPE, max_bytes=MAX_BYTES, shown=True)
+    z = int(MASK.sum(axis=(0, 1)).argmax())
+    assert found.plane is not None
+    np.testing.assert_array_equal(found.plane, SCORES[..., z].astype(np.float32).astype(np.float16))
+    assert read(parser, place, label).plane is None
+    missing = parser.pixel(place.parent / "none.nii.gz", label, shape=SHAPE, max_bytes=MAX_BYTES, shown=True)
+    assert missing.plane is None
+
+
+@pytest.mark.parametrize("plane", ["b'1'", "bytes(1 << 19)", f"b'\\xff' * {2 * SHAPE[0] * SHAPE[1]}"])
+def test_slice_that_does_not_fit_is_not_believed(place: Path, label: Path, tmp_path: Path, plane: str) -> None:
+    write(place, volume(SCORES))
+    sketch = f"Sketch.zeros(positive={POSITIVE}, negative={MASK.size - POSITIVE}).to_bytes()"
+    lie = f"send(connection, (a := Answer(status=Status.OK, sketch={sketch}, plane={plane})).to_fields(), a.content)"
+    with liar(tmp_path, lie) as parser:
+        found = parser.pixel(place, label, shape=SHAPE, max_bytes=MAX_BYTES, shown=True)
+    assert (found.status, found.plane) == (Status.UNREADABLE, None)
+
+
 def test_nan_counts_zero_and_is_told(parser: Parser, place: Path, label: Path) -> None:
     found = read(parser, write(place, volume(np.full(SHAPE, np.nan))), label)
     assert (found.status, dict(found.notes)) == (Status.OK, {notes.NAN: MASK.size})
@@ -246,7 +267,7 @@ def say(body, content=b"", lengths=None):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection.sendall(struct.pack("!II", *(lengths or (len(body), len(content)))) + body + content)
 
-good = {{"status": "ok", "notes": {{}}, "score": 1.0, "label_fault": "", "sketch_bytes": 0}}
+good = {{"status": "ok", "notes": {{}}, "score": 1.0, "label_fault": "", "sketch_bytes": 0, "plane_bytes": 0}}
 def give(sketch, details=b""):
     say({{**good, "sketch_bytes": len(sketch)}}, sketch + details)
 
@@ -260,7 +281,7 @@ while True:
     if request.what == "label":
         watching = watching_with(PLAIN) if "detailed" in sys.argv else nothing_watches
         found = answer(request, [os.fdopen(descriptors[0], "rb")], PLAIN, watching)
-        send(connection, found.to_fields(), found.sketch + found.details)
+        send(connection, found.to_fields(), found.content)
     else:
         {lie}
 """)
@@ -286,6 +307,8 @@ LIES = {
     "no field": "say({})",
     "sketch longer than what was sent": "say({**good, 'sketch_bytes': 3})",
     "sketch of no bytes at all": "say({**good, 'sketch_bytes': -1})",
+    "slice longer than what was sent": "say({**good, 'plane_bytes': 3})",
+    "slice before the first byte": "say({**good, 'sketch_bytes': 2, 'plane_bytes': -1}, b'12')",
 }
 FORGERIES = {
     "no sketch": "say(good)",
