@@ -44,6 +44,9 @@ COMMANDS = {
     "data": Entry(
         module="cli.data", help="Make a challenge's data from normal scans, by a recipe", extra="cases", panel=ORGANIZE
     ),
+    "rescore": Entry(
+        module="cli.rescore", help="Score all submissions again from what is stored", extra="server", panel=ORGANIZE
+    ),
     "user": Entry(module="cli.user", help="Add an account", extra="server", panel=ORGANIZE),
     "host": Entry(
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE

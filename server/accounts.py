@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from server import lifecycle
 from server.errors import Conflict, Invalid, NotAllowed, NotFound
-from server.models import Account, ApiToken, Host, LoginSession, Team
+from server.models import Account, Analysis, ApiToken, Host, LoginSession, Team
 from server.protocol import HostReport
 from server.security import (
     PASSWORD_MAX,
@@ -192,13 +192,16 @@ def new_team(s: Session, name: str, now: datetime) -> Team:
 def show_name(s: Session, team: Team, *, shown: bool, account: Account, now: datetime) -> None:
     """Rank the team under its name, or without it; who wanted it is kept. Raises NotAllowed.
 
-    Its own members may, and organizers. It stays ranked either way.
+    Its own members may, and organizers. It stays ranked either way. Analyses that still say a name that was taken
+    back are forgotten, and made anew.
     """
     if not (account.organizer or account.team_id == team.id):
         raise NotAllowed(f"only its members and organizers decide about the name of team {team.name}")
     if team.anonymous is not shown:
         return
     team.anonymous = not shown
+    if team.anonymous:
+        s.execute(delete(Analysis))
     old, new = ("anonymous", "named") if shown else ("named", "anonymous")
     lifecycle.note(s, "team", team.id, old, new, now, f"by {account.email}")
 

@@ -394,7 +394,9 @@ class Rescoring(Named):
     made_at: Mapped[datetime]
     made_by: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: from the command line
     evaluator_version: Mapped[str] = mapped_column(String(40))
-    scores: Mapped[dict[str, Any]]  # job -> {"old": …, "new": …}
+    finished_at: Mapped[datetime | None]  # None: it is being computed, or its server stopped
+    problem: Mapped[str | None] = mapped_column(Text)  # why it ended without scores
+    scores: Mapped[dict[str, Any]]  # job -> {"old": …, "new": … or None, "problem": … or None}
     published_at: Mapped[datetime | None]
     dropped_at: Mapped[datetime | None]
 

@@ -1,15 +1,18 @@
-"""The organizer's page: what waits, who works, and everybody's submissions."""
+"""The organizer's pages: what waits, who works, everybody's submissions, what is published, and teams' names."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from server import challenges, leaderboard, views
+from server import accounts, challenges, companions, leaderboard, views
+from server.errors import NotFound
+from server.models import Team
 from server.protocol import Task
 from server.web.changes import EVERYBODY
-from server.web.deps import Now, Organizer, SiteDep, SliceDep, own_page
+from server.web.deps import FormSender, Now, Organizer, SiteDep, SliceDep, get_organizer, own_page
 from server.web.fragments import organizer_overview, rows, whole_list
 from server.web.live import Look, follow
 
@@ -22,7 +25,8 @@ def organizer(request: Request, site: SiteDep, member: Organizer, at: SliceDep, 
     with site.db.write() as session:
         views.looked(session, member.account(session), "all submissions", now)
         challenge = challenges.current(session)
-        boards = [(task, leaderboard.publication(session, challenge, task).published) for task in Task]
+        boards = [(task, leaderboard.publication(session, challenge, task)) for task in Task]
+        sets = companions.progress(session, challenge)
         title = challenge.title
     shown, more = whole_list(site, member, at)
     return site.pages.render(
@@ -30,13 +34,44 @@ def organizer(request: Request, site: SiteDep, member: Organizer, at: SliceDep, 
         "organizer.html",
         person=member,
         title=title,
-        boards=boards,
+        boards=[(task, switch.word(now), switch.sealed_until) for task, switch in boards],
+        sets=sets,
         submissions=shown,
         rows=rows(site, member, shown, with_team=True),
         at=at,
         more=more,
         parts_html=organizer_overview(site, member),
     )
+
+
+@router.post("/organizer/companions", dependencies=[Depends(get_organizer)])
+def analyse(site: SiteDep, sender: FormSender, now: Now) -> Response:  # noqa: ARG001  who sends it is checked
+    """Let the counting submissions run on the companion sets."""
+    with site.db.read() as session:
+        challenge = challenges.current(session)
+    companions.analyse(site.db, challenge, now)
+    return RedirectResponse("/organizer#companions", 303)
+
+
+@router.get("/organizer/teams")
+def teams(request: Request, site: SiteDep, member: Organizer) -> HTMLResponse:
+    """Show all teams, and whether they are ranked under their names."""
+    with site.db.read() as session:
+        found = accounts.teams(session)
+    return site.pages.render(request, "teams.html", person=member, teams=found)
+
+
+@router.post("/organizer/teams/{team_id}/name", dependencies=[Depends(get_organizer)])
+def show_name(
+    team_id: str, site: SiteDep, sender: FormSender, now: Now, anonymous: Annotated[bool, Form()]
+) -> Response:
+    """Rank a team without its name, or under it again."""
+    with site.db.write() as session:
+        team = session.get(Team, team_id)
+        if team is None:
+            raise NotFound(f"there is no team {team_id}")
+        accounts.show_name(session, team, shown=not anonymous, account=sender.account(session), now=now)
+    return RedirectResponse(f"/organizer/teams#{team_id}", 303)
 
 
 @router.get("/organizer/events", response_class=EventSourceResponse)
