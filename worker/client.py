@@ -75,6 +75,12 @@ class Client(Protocol):
     def put_sketch(self, job: str, token: str, sketch: bytes) -> str:
         """Hand in a sketch; gives its sha256."""
 
+    def put_details(self, job: str, token: str, details: bytes) -> str:
+        """Hand in what was kept beside it; gives its sha256."""
+
+    def put_slices(self, job: str, token: str, slices: bytes) -> str:
+        """Hand in a slice of a case for show; gives its sha256."""
+
     def finish(self, job: str, finished: Finished) -> None:
         """Say that the job is done."""
 
@@ -156,10 +162,15 @@ class HostClient:
 
     def put_sketch(self, job: str, token: str, sketch: bytes) -> str:
         """Hand in a sketch; gives its sha256."""
-        sha256 = hashlib.sha256(sketch).hexdigest()
-        headers = {"Content-Type": "application/octet-stream"}
-        self._patiently("PUT", f"/jobs/{job}/sketches/{sha256}", content=sketch, headers=headers, token=token)
-        return sha256
+        return self._put(job, token, "sketches", sketch)
+
+    def put_details(self, job: str, token: str, details: bytes) -> str:
+        """Hand in what was kept beside it; gives its sha256."""
+        return self._put(job, token, "details", details)
+
+    def put_slices(self, job: str, token: str, slices: bytes) -> str:
+        """Hand in a slice of a case for show; gives its sha256."""
+        return self._put(job, token, "slices", slices)
 
     def finish(self, job: str, finished: Finished) -> None:
         """Say that the job is done."""
@@ -196,6 +207,12 @@ class HostClient:
             return sha256.hexdigest()
 
         return self._until_answered(fetch)
+
+    def _put(self, job: str, token: str, kind: str, content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        headers = {"Content-Type": "application/octet-stream"}
+        self._patiently("PUT", f"/jobs/{job}/{kind}/{sha256}", content=content, headers=headers, token=token)
+        return sha256
 
     def _post(self, path: str, message: Message) -> httpx2.Response:
         return self._patiently("POST", path, content=_json(message), headers=_JSON)

@@ -40,6 +40,8 @@ class MemoryServer:
         self.ended: list[RunEnded] = []
         self.renewals: list[Renewal] = []
         self.sketches: dict[str, bytes] = {}
+        self.details: dict[str, bytes] = {}
+        self.slices: dict[str, bytes] = {}
         self.toy_report: dict[str, object] | None = None
         self.finished: Finished | None = None
         self.failed: Failed | None = None
@@ -88,14 +90,26 @@ class MemoryServer:
         self.toy_report = reported.report
 
     def put_sketch(self, job: str, token: str, sketch: bytes) -> str:
+        return self._put(job, token, self.sketches, sketch)
+
+    def put_details(self, job: str, token: str, details: bytes) -> str:
+        return self._put(job, token, self.details, details)
+
+    def put_slices(self, job: str, token: str, slices: bytes) -> str:
+        return self._put(job, token, self.slices, slices)
+
+    def _put(self, job: str, token: str, kept: dict[str, bytes], content: bytes) -> str:
         self._guard(job, Released(token=token))
-        sha256 = hashlib.sha256(sketch).hexdigest()
-        self.sketches[sha256] = sketch
+        sha256 = hashlib.sha256(content).hexdigest()
+        kept[sha256] = content
         return sha256
 
     def finish(self, job: str, finished: Finished) -> None:
         self._guard(job, finished)
-        assert all(case.sketch_sha256 in {None, *self.sketches} for case in finished.cases)
+        for case in finished.cases:
+            assert case.sketch_sha256 in {None, *self.sketches}
+            assert case.details_sha256 in {None, *self.details}
+            assert case.slices_sha256 in {None, *self.slices}
         self._to(JobStatus.SCORED)
         self.finished = finished
 

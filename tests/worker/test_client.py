@@ -138,18 +138,21 @@ def test_a_no_is_not_asked_again() -> None:
     assert len(asked) == 1
 
 
-def test_a_sketch_goes_under_its_hash() -> None:
+@pytest.mark.parametrize("kind", ["sketches", "details", "slices"])
+def test_what_is_kept_of_a_case_goes_under_its_hash(kind: str) -> None:
     seen: list[httpx2.Request] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(request)
         return httpx2.Response(204)
 
-    sha256 = client(answer).put_sketch("job-1", "the token", b"sketch")
-    assert sha256 == hashlib.sha256(b"sketch").hexdigest()
-    assert seen[0].url.path == f"/api/host/jobs/job-1/sketches/{sha256}"
+    asking = client(answer)
+    put = {"sketches": asking.put_sketch, "details": asking.put_details, "slices": asking.put_slices}[kind]
+    sha256 = put("job-1", "the token", b"content")
+    assert sha256 == hashlib.sha256(b"content").hexdigest()
+    assert seen[0].url.path == f"/api/host/jobs/job-1/{kind}/{sha256}"
     assert seen[0].url.params["token"] == "the token"
-    assert seen[0].content == b"sketch"
+    assert seen[0].content == b"content"
 
 
 def test_an_archive_is_written_and_hashed(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""The API that workers speak: claim, report, fetch an image, put sketches. Nothing of teams or people."""
+"""The API that workers speak: claim, report, fetch an image, put what is kept of cases. Nothing of teams or people."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from evaluator.sketch import MOST_BYTES
+from evaluator import details, sketch, slices
 from server import accounts, lifecycle
 from server.errors import Invalid, NotFound
 from server.models import Job
@@ -94,12 +94,23 @@ async def put_sketch(
     request: Request, job: str, sha256: Sha256Path, token: FencingToken, host: WorkerHost, site: SiteDep
 ) -> None:
     """Store the counts of one hidden case, by their sha256, for a job that this host holds."""
-    await run_in_threadpool(held_archive, site, host, job, token)
-    incoming = await receive_body(request, site.store, limit_bytes=MOST_BYTES)
-    with incoming:
-        if incoming.sha256 != sha256:
-            raise Invalid(f"The bytes hash to {incoming.sha256}, the address says {sha256}.")
-        await run_in_threadpool(incoming.commit)
+    await put(request, Held(site, host, job, token), sha256, sketch.MOST_BYTES)
+
+
+@router.put("/jobs/{job}/details/{sha256}", status_code=204)
+async def put_details(
+    request: Request, job: str, sha256: Sha256Path, token: FencingToken, host: WorkerHost, site: SiteDep
+) -> None:
+    """Store what was kept of one hidden case beside its counts."""
+    await put(request, Held(site, host, job, token), sha256, details.MOST_BYTES)
+
+
+@router.put("/jobs/{job}/slices/{sha256}", status_code=204)
+async def put_slices(
+    request: Request, job: str, sha256: Sha256Path, token: FencingToken, host: WorkerHost, site: SiteDep
+) -> None:
+    """Store a slice of a toy case, or of a hidden one that the challenge marks for show."""
+    await put(request, Held(site, host, job, token), sha256, slices.MOST_BYTES)
 
 
 @router.post("/jobs/{job}/finish", status_code=204)
@@ -139,6 +150,25 @@ def archive(job: str, token: FencingToken, host: WorkerHost, site: SiteDep) -> F
     if not site.store.exists(sha256):
         raise NotFound(f"The archive of job {job} is no longer stored.")
     return FileResponse(site.store.path(sha256), media_type="application/octet-stream")
+
+
+class Held(NamedTuple):
+    """A claim to a job, to be looked at before anything is received."""
+
+    site: Site
+    host_id: str
+    job_id: str
+    token: str
+
+
+async def put(request: Request, claimed: Held, sha256: str, most_bytes: int) -> None:
+    """Store what comes under its sha256, for a host that holds the job by this token."""
+    await run_in_threadpool(held_archive, *claimed)
+    incoming = await receive_body(request, claimed.site.store, limit_bytes=most_bytes)
+    with incoming:
+        if incoming.sha256 != sha256:
+            raise Invalid(f"The bytes hash to {incoming.sha256}, the address says {sha256}.")
+        await run_in_threadpool(incoming.commit)
 
 
 def held_archive(site: Site, host_id: str, job_id: str, token: str) -> str:

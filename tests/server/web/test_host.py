@@ -4,7 +4,7 @@ import hashlib
 import pytest
 from starlette.testclient import TestClient
 
-from evaluator.sketch import Sketch
+from evaluator import details, sketch, slices
 from server.protocol import (
     CaseResult,
     ClaimRequest,
@@ -137,24 +137,30 @@ def test_archive_goes_to_the_holder_alone_and_as_it_came(people: People, world: 
     assert other.get(path).json()["code"] == "E-STALE"
 
 
-def test_sketch_is_kept_under_its_own_hash_and_within_its_size(people: People, world: World) -> None:
+@pytest.mark.parametrize(
+    ("kind", "most_bytes"),
+    [("sketches", sketch.MOST_BYTES), ("details", details.MOST_BYTES), ("slices", slices.MOST_BYTES)],
+)
+def test_what_is_put_is_kept_under_its_own_hash_and_within_its_size(
+    people: People, world: World, kind: str, most_bytes: int
+) -> None:
     world.submit(task=Task.PIXEL)
     worker = people.worker()
     spec = claim(worker, world)
-    sketch = Sketch.zeros(positive=1, negative=2).to_bytes()
-    sha256 = hashlib.sha256(sketch).hexdigest()
+    content = b"what a worker kept"
+    sha256 = hashlib.sha256(content).hexdigest()
 
-    def put(name: str, content: bytes, token: str = spec.token) -> int:
-        path = f"/api/host/jobs/{spec.job}/sketches/{name}?token={token}"
-        return worker.put(path, content=content).status_code
+    def put(name: str, body: bytes, token: str = spec.token) -> int:
+        return worker.put(f"/api/host/jobs/{spec.job}/{kind}/{name}?token={token}", content=body).status_code
 
-    assert put(sha256, sketch, "stale") == 409
-    assert put("0" * 64, sketch) == 422
-    assert put("..%2Fx", sketch) in {404, 422}
-    assert put(hashlib.sha256(b"x" * 2_000_000).hexdigest(), b"x" * 2_000_000) == 413
+    large = b"x" * (most_bytes + 1)
+    assert put(sha256, content, "stale") == 409
+    assert put("0" * 64, content) == 422
+    assert put("..%2Fx", content) in {404, 422}
+    assert put(hashlib.sha256(large).hexdigest(), large) == 413
     assert not world.store.exists(sha256)
-    assert put(sha256, sketch) == 204
-    assert world.store.get(sha256) == sketch
+    assert put(sha256, content) == 204
+    assert world.store.get(sha256) == content
     assert list(world.store.incoming.iterdir()) == []
 
 
