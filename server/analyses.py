@@ -16,8 +16,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import evaluator
+from evaluator.analysis import all as every
 from evaluator.analysis import facts as case_facts
-from evaluator.analysis.entries import TOY, CaseSet, Entry, Facts
+from evaluator.analysis.entries import CHALLENGE, TOY, CaseSet, Entry, Facts
+from evaluator.analysis.standings import standings
 from evaluator.analysis.tables import Table
 from evaluator.details import Details
 from evaluator.sketch import Sketch
@@ -30,7 +32,7 @@ from server.storage import Store
 log = logging.getLogger(__name__)
 
 RESAMPLES = 1000
-SEED = 20200907  # any number would do, as long as it stays: everybody's intervals are of the same draws
+SEED = 0  # any number would do, as long as it stays
 RETRY_AFTER = timedelta(hours=1)  # of a computation that failed
 VERSION = 1  # of what is computed and how: counted up, all documents are made anew
 
@@ -55,14 +57,14 @@ class AnalysisDocument:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON carries it: numbers that are not finite become None."""
-        tables = {name: table.as_dict() for name, table in self.tables.items()}
+        tables = [table.as_dict() for table in self.tables.values()]  # JSONB keeps the order of lists alone
         fields: dict[str, Any] = plain({**vars(self), "made_at": self.made_at.isoformat(), "tables": tables})
         return fields
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Read what `as_dict` gave and JSON kept."""
-        tables = {name: Table.from_dict(table) for name, table in fields["tables"].items()}
+        tables = {table["name"]: Table.from_dict(table) for table in fields["tables"]}
         return cls(**{**fields, "made_at": datetime.fromisoformat(fields["made_at"]), "tables": tables})
 
 
@@ -123,8 +125,11 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
 
 
 def tables_of(sets: Sets, task: Task) -> tuple[Table, ...]:
-    """Compute every table, at the same resamples for all."""
-    return ()
+    """Compute every table, from as many resamples each."""
+    return (
+        *standings(sets[CHALLENGE], resamples=RESAMPLES, seed=SEED),
+        *every.analyses(sets, task, resamples=RESAMPLES, seed=SEED),
+    )
 
 
 def keep(s: Session, challenge_id: str, document: AnalysisDocument, mark: str) -> None:
@@ -179,9 +184,9 @@ def entries(s: Session, store: Store, challenge: Challenge, task: Task) -> dict[
     found: dict[str, dict[str, list[Entry]]] = {}
     for one, jobs in scored(s, challenge, counting):
         sets = {row.id: case_set(row, one.set_name, task) for row in one.datasets}
-        of_set: dict[str, list[Entry]] = {row.name: [] for row in one.datasets if sets[row.id].labels}
+        of_set: dict[str, list[Entry]] = {row.name: [] for row in one.datasets}
         for analysed, job in jobs:
-            if job.score is not None and job.dataset.name in of_set:
+            if job.score is not None and sets[job.dataset_id].labels:
                 team = names[analysed.team_id]
                 kept_of_it = entry(s, store, team, sets[job.dataset_id], job, judged.get(job.id, 0))
                 of_set[job.dataset.name].append(kept_of_it)
@@ -265,7 +270,7 @@ def entry(s: Session, store: Store, team: str, of: CaseSet, job: Job, judged: in
 def judgements(s: Session) -> dict[str, int]:
     """How many detections of each job an expert judged; jobs without any are not in it."""
     counted = select(Judgement.job_id, func.count()).group_by(Judgement.job_id)
-    return dict(s.execute(counted).tuples().all())
+    return {job: count for job, count in s.execute(counted)}  # noqa: C416  a row is a tuple, mypy is told no other way
 
 
 class Kept(Mapping[str, Kind]):
@@ -340,7 +345,7 @@ def set_facts(one: Challenge, jobs: Sequence[tuple[Submission, Job]], task: Task
 
 def dataset_facts(row: Dataset, set_name: str, task: Task) -> dict[str, Any]:
     """Count the cases of a data set that are in the task."""
-    of = case_set(row, set_name, task)
+    of, hidden = case_set(row, set_name, task), challenges.cases(row, Stage.HIDDEN, task)
     scopes = [fact.scope for case, fact in of.facts.items() if case in of.labels]
     anomalous = sum(of.labels.values())
     return {
@@ -351,7 +356,7 @@ def dataset_facts(row: Dataset, set_name: str, task: Task) -> dict[str, Any]:
         "normal": len(of.labels) - anomalous,
         "toy": len(challenges.cases(row, Stage.TOY, task)),
         "batches": len(of.deal),
-        "shapes": sorted({case.shape for case in challenges.cases(row, Stage.HIDDEN, task)}),
+        "shapes": [list(shape) for shape in sorted({case.shape for case in hidden})],
         "scopes": {scope: scopes.count(scope) for scope in sorted(set(scopes))},
     }
 

@@ -6,8 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import challenge, stack
+from cli.facts import facts
 from server import challenges
 from server.settings import Settings
+from server.storage import Store
 from tests.server.companion_maker import make_companion
 from tests.server.test_leaderboard import score
 from tests.server.world import World, make_challenge
@@ -30,8 +32,8 @@ def call(*arguments: str | Path) -> tuple[int, str]:
 def world_at(home: Path, folder: Path) -> World:
     """What the commands see."""
     settings = Settings(home=home)
-    with stack.facts(settings) as database:
-        return World(db=database, store=stack.Store(settings.store_dir), folder=folder)
+    with facts(settings) as database:
+        return World(db=database, store=Store(settings.store_dir), folder=folder)
 
 
 def test_submissions_run_on_companion_sets_when_asked(home: Path, tmp_path: Path) -> None:
@@ -51,7 +53,7 @@ def test_folders_are_loaded_in_whatever_order_they_are_named(home: Path, tmp_pat
     folders = [make_companion(tmp_path / "a"), make_challenge(tmp_path / "main")]
     settings = Settings(home=home)
     stack.prepare(settings, folders)
-    with stack.facts(settings) as database, database.read() as s:
+    with facts(settings) as database, database.read() as s:
         assert challenges.current(s).slug == "tiny"
     environment = stack.worker_environment(settings, folders, "http://127.0.0.1:1")
     assert environment["MOOD_WORKER_DATA"] == f"{folders[0]}:{folders[1]}"
