@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_companion_has_its_challenges_data_sets(embedded_world: World, tmp_pat
         ({"budget_s": 3}, "runs by its challenge's rules: take out budget_s"),
     ],
 )
-def test_a_companions_file_is_checked(tmp_path: Path, options: dict[str, object], complaint: str) -> None:
+def test_a_companions_file_is_checked(tmp_path: Path, options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(Invalid, match=complaint):
         challenges.read_folder(make_companion(tmp_path / "a", **options))
 
