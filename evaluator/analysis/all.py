@@ -3,7 +3,7 @@
 One submission on one data set is held at a time: 600 cases of it, whatever the number of teams.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -17,7 +17,7 @@ from evaluator.analysis.deals import Dealt, deals, dealt
 from evaluator.analysis.detections import Found, detections, found_objects
 from evaluator.analysis.difficulty import difficulty
 from evaluator.analysis.entries import ANALYSIS, CHALLENGE, SWEEPS, TOY, TOYISH, CaseSet, Entry
-from evaluator.analysis.groups import Measured, Partition, measure, partition
+from evaluator.analysis.groups import Kind, Measured, Partition, measure, partition
 from evaluator.analysis.levels import LevelsOf, both_levels, levels
 from evaluator.analysis.proxies import proxies, values
 from evaluator.analysis.sweeps import CONTRASTS, SIZES, Line, line, normals, swept
@@ -31,7 +31,7 @@ ByDataset = Mapping[str, Sequence[Entry]]
 
 @dataclass(frozen=True, kw_only=True)
 class _Kinds:
-    """One data set's cells, cut by kind alone and by difficulty too, and each submission measured on them."""
+    """One data set's cells in one set, cut by kind and by difficulty too, and each submission measured on them."""
 
     case_set: CaseSet
     plain: Partition
@@ -40,10 +40,10 @@ class _Kinds:
     of_graded: list[Measured] = field(default_factory=list)
 
     @classmethod
-    def of(cls, case_set: CaseSet, *, resamples: int, seed: int) -> Self:
-        """Cut the cases of a set."""
+    def of(cls, case_set: CaseSet, without: Collection[Kind], *, resamples: int, seed: int) -> Self:
+        """Cut the cases of a set, some kinds aside."""
         plain, graded = (
-            partition(case_set, by_difficulty=by_difficulty, resamples=resamples, seed=seed)
+            partition(case_set, by_difficulty=by_difficulty, resamples=resamples, seed=seed, without=without)
             for by_difficulty in (False, True)
         )
         return cls(case_set=case_set, plain=plain, graded=graded)
@@ -69,7 +69,7 @@ class _Kinds:
 class _Kept:
     """What is kept of all submissions and baselines, by data set."""
 
-    kinds: dict[str, _Kinds] = field(default_factory=dict)
+    kinds: Mapping[str, Sequence[_Kinds]]  # the main set's, then those that stand beside it
     normals: dict[tuple[str, str], list[float]] = field(default_factory=dict)  # data set, team -> scores
     levels: dict[str, list[LevelsOf]] = field(default_factory=dict)
     deals: dict[str, list[Dealt]] = field(default_factory=dict)
@@ -89,9 +89,9 @@ def analyses(entries: Mapping[str, ByDataset], task: str, *, resamples: int = 10
     teams = _ranked(sets.get(CHALLENGE, {}))
     kept = _read(sets, teams, resamples=resamples, seed=seed)
     challenge = {dataset: _sorted(of, teams) for dataset, of in sets.get(CHALLENGE, {}).items()}
-    plain = {dataset: kinds.bars(kinds.plain, kinds.of_plain) for dataset, kinds in kept.kinds.items()}
-    graded = {dataset: kinds.bars(kinds.graded, kinds.of_graded) for dataset, kinds in kept.kinds.items()}
-    source = _source(kept.kinds.values())
+    plain = {dataset: [one.bars(one.plain, one.of_plain) for one in its] for dataset, its in kept.kinds.items()}
+    graded = {dataset: [one.bars(one.graded, one.of_graded) for one in its] for dataset, its in kept.kinds.items()}
+    source = _source([its[0] for its in kept.kinds.values()])
     return (
         categories(plain, task, teams, resamples=resamples, source=source),
         difficulty(graded, task, teams, resamples=resamples, source=source),
@@ -109,23 +109,39 @@ def analyses(entries: Mapping[str, ByDataset], task: str, *, resamples: int = 10
 
 def _read(sets: Mapping[str, ByDataset], teams: Sequence[str], *, resamples: int, seed: int) -> _Kept:
     """Take each submission of each set once."""
-    kept = _Kept()
+    kept = _Kept(kinds=_kinds(sets, resamples=resamples, seed=seed))
     for name in (CHALLENGE, ANALYSIS, SWEEPS):
-        for dataset, found in sets.get(name, {}).items():
-            if name == _told_apart_on(dataset, sets):
-                kept.kinds[dataset] = _Kinds.of(found[0].case_set, resamples=resamples, seed=seed)
+        for found in sets.get(name, {}).values():
             for entry in _held(_sorted(found, teams), seed):
                 _keep(entry, kept)
     return kept
 
 
+def _kinds(sets: Mapping[str, ByDataset], *, resamples: int, seed: int) -> dict[str, list[_Kinds]]:
+    """Cut each data set's cases: the analysis set's, where cases.csv describes them, else the challenge's own.
+
+    Kinds that the analysis set lacks, such as natural ones, are taken from the challenge's own cases.
+    """
+    found: dict[str, list[_Kinds]] = {}
+    for dataset in {**sets.get(CHALLENGE, {}), **sets.get(ANALYSIS, {})}:
+        without: set[Kind] = set()
+        for name in (ANALYSIS, CHALLENGE):
+            if of := sets.get(name, {}).get(dataset):
+                one = _Kinds.of(of[0].case_set, without, resamples=resamples, seed=seed)
+                if one.plain.cells or (name == CHALLENGE and dataset not in found):
+                    found.setdefault(dataset, []).append(one)
+                without |= {cell.kind for cell in one.plain.cells}
+    return found
+
+
 def _keep(entry: Entry, kept: _Kept) -> None:
     """Measure one submission for every table that its set is for."""
     dataset, name = entry.case_set.dataset, entry.case_set.name
-    kinds = kept.kinds.get(dataset)
-    if kinds is not None and kinds.case_set.name == name:
-        kinds.add(entry)
-        kept.normals[dataset, entry.team] = normals(entry)
+    for place, kinds in enumerate(kept.kinds.get(dataset, ())):
+        if kinds.case_set.name == name:
+            kinds.add(entry)
+            if place == 0:
+                kept.normals[dataset, entry.team] = normals(entry)
     if name == SWEEPS:
         others = [*kept.normals.get((dataset, entry.team), ()), *normals(entry)]
         kept.sizes.setdefault(dataset, []).append(line(entry, SIZES, others))
@@ -149,12 +165,6 @@ def _held(entries: Iterable[Entry], seed: int) -> Iterator[Entry]:
         others = others or baselines(held, seed=seed)
         yield held
     yield from others
-
-
-def _told_apart_on(dataset: str, sets: Mapping[str, ByDataset]) -> str:
-    """Choose the set on which kinds of anomalies are told apart: the one that was made for it, where there is one."""
-    found = sets.get(ANALYSIS, {}).get(dataset)
-    return ANALYSIS if found and found[0].case_set.facts else CHALLENGE
 
 
 def _source(kinds: Iterable[_Kinds]) -> str:

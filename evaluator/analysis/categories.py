@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Final
 
-from evaluator.analysis.bars import GLOBAL, LOCAL, Bars
+from evaluator.analysis.bars import Bars, Cells, first_with
+from evaluator.analysis.cautions import cautions, places_of
 from evaluator.analysis.groups import Cell
 from evaluator.analysis.tables import Column, Row, Table, table
 from evaluator.analysis.words import AP, BAND, BASELINES_SAID, CASES, DATASET, TEAM, sentences
 
-BOTH = "both"  # scopes, in a group that has cells of either
-COLUMNS = (
+BOTH: Final = "both"  # scopes, in a group that has cells of either
+COLUMNS: Final = (
     DATASET,
     Column(name="level", title="Level"),
     Column(name="group", title="Group"),
@@ -19,23 +21,22 @@ COLUMNS = (
     *BAND,
     *CASES,
 )
-HOW = (
+HOW: Final = (
     "The same normal cases stand beside the anomalous ones of every group, and together weigh as much, so that groups "
     "of any size can be compared and a constant score has {chance}."
 )
-CHANCE = {
-    "sample": "an AP of 0.5",
-    "pixel": "as AP the share of anomalous voxels",
-}
-BANDS = (
+CHANCE: Final = {"sample": "an AP of 0.5", "pixel": "as AP the share of anomalous voxels"}
+BANDS: Final = (
     "Bands are the 2.5th and 97.5th percentile of {resamples} resamples of the cases, drawn within each subcategory "
     "and among the normal cases, the same for all submissions."
 )
 
+ByDataset = Mapping[str, Sequence[Bars]]  # the analysis set's, then those that stand beside it
+_Group = tuple[str, str, Bars, Cells]  # level, name
 
-def categories(found: Mapping[str, Bars], task: str, teams: Sequence[str], *, resamples: int, source: str) -> Table:
+
+def categories(found: ByDataset, task: str, teams: Sequence[str], *, resamples: int, source: str) -> Table:
     """Make the table; `source` is a sentence that names the cases, `teams` are all that are ranked, in order."""
-    rows = [row for bars in found.values() if bars.says_something() for row in _rows(bars)]
     caption = sentences(
         f"Average precision by kind of anomaly, {task} task. {source}",
         "A category, a scope or an origin is the mean over its subcategories; the median over submissions is taken for "
@@ -44,7 +45,10 @@ def categories(found: Mapping[str, Bars], task: str, teams: Sequence[str], *, re
         BANDS.format(resamples=resamples),
         BASELINES_SAID,
     )
-    notes = chain.from_iterable(bars.notes(teams) for bars in found.values())
+    rows = [
+        row for dataset, its in found.items() for row in _rows(dataset, [bars for bars in its if bars.says_something])
+    ]
+    notes = chain.from_iterable(cautions(its, teams) for its in found.values())
     return table("categories", "AP by kind of anomaly", caption, COLUMNS, rows, *notes)
 
 
@@ -67,36 +71,36 @@ def _name(cell: Cell, alike: Sequence[Cell]) -> str:
     return f"{cell.subcategory} ({', '.join(apart)})" if apart else cell.subcategory
 
 
-def places_of(category: str) -> tuple[int, str]:
-    """Sort categories as they are published: local ones, then global ones from mild to strong, then others by name."""
-    published = (*LOCAL, *GLOBAL)
-    return (published.index(category) if category in published else len(published), category)
-
-
-def _rows(bars: Bars) -> Iterator[Row]:
-    for level, group, cells in _groups(bars):
-        if not cells:
-            continue
+def _rows(dataset: str, found: Sequence[Bars]) -> Iterator[Row]:
+    for level, group, bars, cells in (*_coarse(found), *_categories(found), *_subcategories(found)):
         scopes = {bars.parted.cells[cell].scope for cell in cells}
         scope = scopes.pop() if len(scopes) == 1 else BOTH
         for row in bars.of(cells):
-            yield {"dataset": bars.case_set.dataset, "level": level, "group": group, "scope": scope, **row}
+            yield {"dataset": dataset, "level": level, "group": group, "scope": scope, **row}
 
 
-def _groups(bars: Bars) -> Iterator[tuple[str, str, list[int]]]:
-    """Give level, name and cells of each group; subcategories from the easiest to the hardest."""
-    cells = bars.parted.cells
+def _coarse(found: Sequence[Bars]) -> Iterator[_Group]:
+    """Scopes and origins."""
     for level, names in (("scope", ("local", "global")), ("origin", ("natural", "artificial"))):
         for name in names:
-            yield level, name, [number for number, cell in enumerate(cells) if getattr(cell, level) == name]
-    kinds = sorted(
-        {(cell.scope, cell.category) for cell in cells}, key=lambda kind: (kind[0] != "local", *places_of(kind[1]))
-    )
-    categories_of = [category for _, category in kinds]
-    for scope, category in kinds:
-        its = [number for number, cell in enumerate(cells) if (cell.scope, cell.category) == (scope, category)]
-        yield "category", f"{category} ({scope})" if categories_of.count(category) > 1 else category, its
-    easiest = sorted(range(len(cells)), key=lambda cell: (-bars.median([cell]), cells[cell].subcategory))
-    subcategories = named(cells)
-    for number in easiest:
-        yield "subcategory", subcategories[number], [number]
+            if there := first_with(found, **{level: name}):
+                yield level, name, *there
+
+
+def _categories(found: Sequence[Bars]) -> Iterator[_Group]:
+    """In their published order; one that stands in both scopes is two."""
+    kinds = {(cell.scope, cell.category) for bars in found for cell in bars.parted.cells}
+    names = [category for _, category in kinds]
+    for scope, category in sorted(kinds, key=lambda kind: (kind[0] != "local", *places_of(kind[1]))):
+        name = f"{category} ({scope})" if names.count(category) > 1 else category
+        if there := first_with(found, scope=scope, category=category):
+            yield "category", name, *there
+
+
+def _subcategories(found: Sequence[Bars]) -> Iterator[_Group]:
+    """From the easiest for the median submission to the hardest."""
+    cells = [(bars, number) for bars in found for number in range(len(bars.parted.cells))]
+    names = named([bars.parted.cells[number] for bars, number in cells])
+    easiest = sorted(zip(names, cells, strict=True), key=lambda one: (-one[1][0].median(one[1][1]), one[0]))
+    for name, (bars, number) in easiest:
+        yield "subcategory", name, bars, [number]

@@ -1,14 +1,16 @@
 """AP against the difficulty that people perceive: the thesis's figure 4.6."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Final
 
-from evaluator.analysis.bars import Bars
-from evaluator.analysis.categories import BANDS, CHANCE, HOW, places_of
+from evaluator.analysis.bars import Bars, first_with
+from evaluator.analysis.categories import BANDS, CHANCE, HOW, ByDataset
+from evaluator.analysis.cautions import cautions, places_of
 from evaluator.analysis.tables import Column, Row, Table, table
 from evaluator.analysis.words import AP, BAND, BASELINES_SAID, CASES, CATEGORY, DATASET, TEAM, counted, sentences
 
-COLUMNS = (
+COLUMNS: Final = (
     DATASET,
     CATEGORY,
     Column(name="difficulty", title="Difficulty (1 is hardest)", kind="count"),
@@ -19,9 +21,8 @@ COLUMNS = (
 )
 
 
-def difficulty(found: Mapping[str, Bars], task: str, teams: Sequence[str], *, resamples: int, source: str) -> Table:
+def difficulty(found: ByDataset, task: str, teams: Sequence[str], *, resamples: int, source: str) -> Table:
     """Make the table from cells that were cut by difficulty too."""
-    rows = [row for bars in found.values() if bars.says_something() for row in _rows(bars)]
     caption = sentences(
         f"Average precision against the difficulty that people perceive, from 1, the hardest, to 5, {task} task. "
         f"{source}",
@@ -31,21 +32,29 @@ def difficulty(found: Mapping[str, Bars], task: str, teams: Sequence[str], *, re
         BANDS.format(resamples=resamples),
         BASELINES_SAID,
     )
-    notes = chain.from_iterable((*_unrated(bars), *bars.notes(teams)) for bars in found.values())
+    rows = [
+        row for dataset, its in found.items() for row in _rows(dataset, [bars for bars in its if bars.says_something])
+    ]
+    notes = chain.from_iterable((*_unrated(its), *cautions(its, teams)) for its in found.values())
     return table("difficulty", "AP by perceived difficulty", caption, COLUMNS, rows, *notes)
 
 
-def _rows(bars: Bars) -> Iterator[Row]:
-    groups: dict[tuple[str, int], list[int]] = {}
-    for number, cell in enumerate(bars.parted.cells):
-        if cell.difficulty is not None:
-            groups.setdefault((cell.category, cell.difficulty), []).append(number)
-    for (category, grade), cells in sorted(groups.items(), key=lambda group: (places_of(group[0][0]), group[0][1])):
-        for row in bars.of(cells):
-            yield {"dataset": bars.case_set.dataset, "category": category, "difficulty": grade, **row}
+def _rows(dataset: str, found: Sequence[Bars]) -> Iterator[Row]:
+    grades = {
+        (*places_of(cell.category), cell.difficulty)
+        for bars in found
+        for cell in bars.parted.cells
+        if cell.difficulty is not None
+    }
+    for _, category, grade in sorted(grades):
+        if there := first_with(found, category=category, difficulty=grade):
+            bars, cells = there
+            for row in bars.of(cells):
+                yield {"dataset": dataset, "category": category, "difficulty": grade, **row}
 
 
-def _unrated(bars: Bars) -> Iterator[str]:
-    unrated = sum(len(cell.cases) for cell in bars.parted.cells if cell.difficulty is None)
+def _unrated(found: Sequence[Bars]) -> Iterator[str]:
+    unrated = sum(len(cell.cases) for bars in found for cell in bars.parted.cells if cell.difficulty is None)
     if unrated:
-        yield f"{bars.case_set.dataset}: {counted(unrated, 'anomalous case')} left out: no difficulty is known of them."
+        name = found[0].case_set.dataset
+        yield f"{name}: {counted(unrated, 'anomalous case')} left out, of which no difficulty is known."

@@ -6,7 +6,7 @@ groups, and none is left out. Weights are whole numbers, as `sample_weight` of s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator import resampling
-from evaluator.analysis.entries import CaseSet, Entry, Facts
+from evaluator.analysis.entries import CaseSet, Entry
 from evaluator.metrics import curves, samples
 from evaluator.sketch import Sketch
 from evaluator.tasks import SAMPLE
@@ -23,6 +23,7 @@ FEWEST: Final = 5  # anomalous cases, or normal ones, of which anything can be s
 _AT_ONCE: Final = 1 << 19  # numbers of an intermediate array: 4 MB
 
 Floats = NDArray[np.float64]
+Kind = tuple[str, str, str, str]  # scope, category, subcategory, origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,11 @@ class Cell:
     origin: str
     difficulty: int | None  # None: not looked at, or not known
     cases: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What tells it from other kinds, its difficulty aside."""
+        return self.scope, self.category, self.subcategory, self.origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +78,28 @@ class Stack:
     constant: bool  # all units have one score
 
 
-def partition(case_set: CaseSet, *, by_difficulty: bool, resamples: int, seed: int) -> Partition:
+def partition(
+    case_set: CaseSet, *, by_difficulty: bool, resamples: int, seed: int, without: Collection[Kind] = ()
+) -> Partition:
     """Sort the cases of a set into cells, in the order of their names, and draw them again and again.
 
-    Each cell, and the normal cases, are drawn among themselves, so that every resample has as many of each.
+    Each cell, and the normal cases, are drawn among themselves, so that every resample has as many of each. Cases of
+    the kinds `without` are passed over.
     """
     normals: list[str] = []
-    cells: dict[tuple[str, str, str, str, int | None], list[str]] = {}
+    cells: dict[tuple[Kind, int | None], list[str]] = {}
+    passed_over = 0
     known = {case: facts for case, facts in sorted(case_set.facts.items()) if case in case_set.labels}
     for case, facts in known.items():
         if case_set.labels[case] == 1 and facts.scope != "normal":
-            cells.setdefault(_kind(facts, by_difficulty=by_difficulty), []).append(case)
+            kind = (facts.scope, facts.category, facts.subcategory or facts.category, facts.origin)
+            if kind in without:
+                passed_over += 1
+            else:
+                cells.setdefault((kind, facts.difficulty if by_difficulty else None), []).append(case)
         elif case_set.labels[case] == 0 and facts.scope == "normal":
             normals.append(case)
-    kinds = sorted(cells, key=lambda kind: (*kind[:4], kind[4] or 0))
+    kinds = sorted(cells, key=lambda one: (one[0], one[1] or 0))
     drawn = resampling.draws(
         [normals, *(cells[kind] for kind in kinds)], case_set.labels, resamples=resamples, seed=seed
     )
@@ -93,16 +107,16 @@ def partition(case_set: CaseSet, *, by_difficulty: bool, resamples: int, seed: i
         normals=tuple(normals),
         cells=tuple(
             Cell(
-                scope=kind[0],
-                category=kind[1],
-                subcategory=kind[2],
-                origin=kind[3],
-                difficulty=kind[4],
-                cases=tuple(cells[kind]),
+                scope=scope,
+                category=category,
+                subcategory=subcategory,
+                origin=origin,
+                difficulty=difficulty,
+                cases=tuple(cells[(scope, category, subcategory, origin), difficulty]),
             )
-            for kind in kinds
+            for (scope, category, subcategory, origin), difficulty in kinds
         ),
-        left_out=len(case_set.labels) - len(normals) - sum(map(len, cells.values())),
+        left_out=len(case_set.labels) - len(normals) - sum(map(len, cells.values())) - passed_over,
         of_normals=drawn[0],
         of_cells=drawn[1:],
     )
@@ -122,11 +136,6 @@ def measure(entry: Entry, parted: Partition) -> Measured:
         false_alarms=np.array([_false_alarms(entry, cases, parted.normals) for cases in cells]),
         constant=stack.constant,
     )
-
-
-def _kind(facts: Facts, *, by_difficulty: bool) -> tuple[str, str, str, str, int | None]:
-    difficulty = facts.difficulty if by_difficulty else None
-    return facts.scope, facts.category, facts.subcategory or facts.category, facts.origin, difficulty
 
 
 def _stack(entry: Entry, anomalous: Sequence[str], normals: Sequence[str]) -> Stack:

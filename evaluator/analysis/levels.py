@@ -74,7 +74,7 @@ def levels(found: Mapping[str, Sequence[LevelsOf]], task: str) -> tuple[Table, T
         (dataset, one.team, name, its) for dataset, of in found.items() for one in of for name, its in one.found.items()
     ]
     rows = [_row(*one) for one in every]
-    bins = [row for one in every for row in _bins(*one)]
+    bins = [row for one in every if one[-1].scans.n > 1 for row in _bins(*one)]
     return (
         table("levels", "Pooled voxels and single scans", CAPTION, COLUMNS, rows, *notes),
         table("level_histograms", "Values of single scans", OF_HISTOGRAM, HISTOGRAM, bins, *notes),
@@ -87,8 +87,8 @@ def _row(dataset: str, team: str, metric: str, its: Levels) -> Row:
         "team": team,
         "metric": metric,
         "dataset_level": or_none(its.dataset),
-        "scan_mean": or_none(its.scans.mean),
-        "scan_median": or_none(its.scans.median),
+        "scan_mean": or_none(its.scans.mean) if its.scans.n > 1 else None,
+        "scan_median": or_none(its.scans.median) if its.scans.n > 1 else None,
         "n_scans": its.scans.n,
         "left_out": its.scans.left_out,
     }
@@ -111,5 +111,7 @@ def _notes(found: Mapping[str, Sequence[LevelsOf]]) -> Iterator[str]:
         scans = next((its.scans.n for one in of for its in one.found.values()), None)
         if scans == 0:
             yield f"{dataset}: no scan holds both classes, so there is no value of a scan."
+        elif scans == 1:
+            yield f"{dataset}: one scan holds both classes; nothing is told of a single hidden case."
         elif scans is not None and scans < FEWEST:
             yield f"{dataset}: {scans} scans hold both classes, too few to say anything."

@@ -49,6 +49,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
 
 
+def plural(of: Sequence[str], one: str, many: str) -> str:
+    """Give the form that goes with so many."""
+    return one if len(of) == 1 else many
+
+
 def sentences(*parts: str | None) -> str:
     """Join what there is to say."""
     return " ".join(part for part in parts if part)
