@@ -3,11 +3,15 @@
 from markupsafe import Markup
 
 from server import challenges, submissions, views
+from server.errors import NotFound
 from server.models import Challenge
 from server.views import SubmissionView
 from server.web.deps import Person, Slice
-from server.web.showing import history_views, report_view
+from server.web.examples import kept_slices
+from server.web.pictures import pair
+from server.web.showing import history_views
 from server.web.site import Site
+from server.web.toy_report import Picture, report_view, stored, window_of
 
 LOG_SHOWN = 20_000  # characters of a log's end; the rest is one click away
 
@@ -50,7 +54,11 @@ def one_submission(site: Site, person: Person, submission_id: str) -> tuple[Part
         history = history_views(session, found, everything=account.organizer)
         logs = {job.dataset: views.toy_log(found, job.dataset) for job in shown.jobs if job.has_log}
     tails = {dataset: log_text(site, sha256)[-LOG_SHOWN:] for dataset, sha256 in logs.items()}
-    readable = ((job.dataset, report_view(job.toy_report)) for job in shown.jobs if job.toy_report)
+    readable = (
+        (job.dataset, report_view(job.toy_report, picture_at(submission_id, job.dataset)))
+        for job in shown.jobs
+        if job.toy_report
+    )
     reports = {dataset: report for dataset, report in readable if report is not None}
     part = site.pages.part
     return {
@@ -58,6 +66,24 @@ def one_submission(site: Site, person: Person, submission_id: str) -> tuple[Part
         "jobs": part("submission_jobs.html", person, submission=shown, reports=reports, logs=tails),
         "changes": part("submission_history.html", person, history=history),
     }, shown
+
+
+def picture_at(submission_id: str, dataset: str) -> Picture:
+    """Where the page finds pictures of slices; another content has another address, so that browsers may keep it."""
+    return lambda place, sha256: f"/submissions/{submission_id}/slices/{dataset}/{place}.png?v={sha256[:12]}"
+
+
+def slices_picture(site: Site, person: Person, submission_id: str, dataset: str, place: int) -> bytes:
+    """A toy case as PNG, truth and scores side by side. NotFound for another team's, or where nothing was kept."""
+    with site.db.read() as session:
+        found = submissions.get_for(session, person.account(session), submission_id)
+        reports = [job.toy_report for job in found.jobs if job.dataset.name == dataset and job.toy_report]
+    report = stored(reports[0]) if reports else None
+    sha256 = report.cases[place].slices_sha256 if report and place < len(report.cases) else None
+    slices = kept_slices(site.store, sha256) if sha256 else None
+    if report is None or slices is None:
+        raise NotFound(f"there is no picture of toy case {place} of submission {submission_id} on {dataset}")
+    return pair(slices.image, slices.label, slices.prediction, window_of(report))
 
 
 def organizer_overview(site: Site, person: Person) -> Parts:

@@ -16,7 +16,7 @@ from server.web.cells import Line, heading, lines
 from server.web.latex import latex
 from server.web.pdf import pdf
 from server.web.rendering import STATIC, Pages
-from server.web.wide import readable
+from server.web.wide import is_printed, readable
 
 Draw = Callable[[Table], str | None]  # a table's figure as SVG; None: it has none
 
@@ -24,8 +24,6 @@ STYLES = STATIC / "report.css"
 PORTRAIT = 104  # characters beside one another that fit on an upright page; a wider table gets one on its side
 NARROW = 150  # that fit on its side in the usual type
 IN_TEXT = 24  # rows; a longer or wider table stands in the appendix
-PRINTED = 120  # rows; a longer one is in the files alone
-FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
 SOFTWARE = ("mood-challenge", "numpy", "altair", "vl-convert-python", "weasyprint")
 
 
@@ -249,7 +247,8 @@ def _shown(tables: Mapping[str, Table], names: Sequence[str], draw: Draw, number
 def _printed(table: Table, numbers: Numbers) -> Printed:
     turned = readable(table)
     width = _characters(turned)
-    place = _place(turned, width)
+    short = len(turned.rows) <= IN_TEXT and width <= PORTRAIT
+    place = (Place.TEXT if short else Place.APPENDIX) if is_printed(table) else Place.FILES
     return Printed(
         title=turned.title,
         caption=turned.caption,
@@ -262,12 +261,6 @@ def _printed(table: Table, numbers: Numbers) -> Printed:
         is_dense=width > NARROW,
         is_whole=len(turned.rows) == len(table.rows),
     )
-
-
-def _place(turned: Table, width: int) -> Place:
-    if not turned.rows or turned.name in FILES_ALONE or len(turned.rows) > PRINTED:
-        return Place.FILES
-    return Place.TEXT if len(turned.rows) <= IN_TEXT and width <= PORTRAIT else Place.APPENDIX
 
 
 def image_address(svg: str) -> str:

@@ -38,6 +38,8 @@ TURNS: Mapping[str, Turn] = {
     "contrasts": Turn(rows=("dataset", "intensity"), across="team", value="ap", said="Cells are AP."),
     "boards": Turn(rows=("team",), across="metric", value="mean", said="Cells are means over the data sets."),
 }
+PRINTED = 120  # rows; a longer table is in the files alone
+FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
 LOW, HIGH = "_low", "_high"
 
 
@@ -47,6 +49,11 @@ def readable(table: Table) -> Table:
     if turn is not None and 1 < len(heads := values(table.rows, turn.across)) <= MOST_COLUMNS:
         return _turned(table, turn, heads)
     return _joined(table)
+
+
+def is_printed(table: Table) -> bool:
+    """Is a table worth reading as it is laid out, or is it in the files alone?"""
+    return 0 < len(readable(table).rows) <= PRINTED and table.name not in FILES_ALONE
 
 
 def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:

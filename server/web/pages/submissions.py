@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -13,10 +13,12 @@ from server.protocol import Queue, Task
 from server.web import refusals, uploads
 from server.web.changes import EVERYBODY
 from server.web.deps import FormSender, Member, Now, SiteDep, SliceDep, TeamMember, get_watched, own_page
-from server.web.fragments import one_submission, rows, team_list, whole_log
+from server.web.fragments import one_submission, rows, slices_picture, team_list, whole_log
 from server.web.handing_in import Wish, hand_in
 from server.web.live import Look, follow
 from server.web.showing import combinations, tries_left
+
+PICTURES_KEPT = "private, max-age=86400, immutable"  # s; the address changes with the content
 
 router = APIRouter(dependencies=[Depends(own_page)], include_in_schema=False)
 
@@ -134,3 +136,12 @@ def cancel(submission_id: str, site: SiteDep, sender: FormSender, now: Now) -> R
 def log(submission_id: str, dataset: str, site: SiteDep, member: Member) -> PlainTextResponse:
     """Send the log of the toy run on a data set."""
     return PlainTextResponse(whole_log(site, member, submission_id, dataset))
+
+
+@router.get("/submissions/{submission_id}/slices/{dataset}/{place}.png")
+def slices(
+    submission_id: str, dataset: str, place: Annotated[int, Path(ge=0)], site: SiteDep, member: Member
+) -> Response:
+    """Send a toy case's slices, the truth beside the scores."""
+    content = slices_picture(site, member, submission_id, dataset, place)
+    return Response(content, media_type="image/png", headers={"cache-control": PICTURES_KEPT})
