@@ -42,6 +42,8 @@ HOMES = {
     "cc3d": {"evaluator/components.py"},
     "cv2": {"evaluator/boxes.py"},
     "shapely": {"evaluator/boxes.py"},
+    "altair": {"server/web/charts/"},
+    "vl_convert": {"server/web/vector.py"},
 }
 
 
