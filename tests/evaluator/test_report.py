@@ -55,9 +55,45 @@ def test_report_goes_through_json_unchanged() -> None:
     found = report("pixel", pixel("n", [0.5], [0]), peak_memory_bytes=2_000_000, job_warnings={"W-LOG-CUT": 1})
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {
-        "task", "ap", "ap_bounds", "distinct", "cases", "wall_s", "peak_memory_bytes", "warnings", "evaluator_version",
+        "task", "ap", "ap_bounds", "distinct", "curve", "histogram", "cases", "wall_s", "peak_memory_bytes", "warnings",
+        "evaluator_version",
     }  # fmt: skip
     assert (found["task"], found["ap"], found["evaluator_version"]) == ("pixel", None, __version__)
+
+
+def test_curve_and_histogram_are_of_all_voxels() -> None:
+    found = report("pixel", pixel("a.nii.gz", [0.5, 0.25], [1, 0]), pixel("n.nii.gz", [0.75, 0.0], [0, 0]))
+    assert found["curve"] == {"recall": [0.0, 0.0, 1.0, 1.0, 1.0], "precision": [0.0, 0.0, 0.5, 0.333333, 0.25]}
+    histogram = found["histogram"]
+    assert (histogram["edges"][0], histogram["edges"][-1], len(histogram["edges"])) == (0.0, 0.75, 65)
+    assert [place for place, count in enumerate(histogram["normal"]) if count] == [0, 21, 63]
+    assert [place for place, count in enumerate(histogram["anomalous"]) if count] == [42]
+
+
+def test_curve_and_histogram_are_of_all_cases() -> None:
+    found = report("sample", sample("a", 0.75, 1), sample("b", 0.25, 0), sample("c", 0.25, 1))
+    assert found["curve"] == {"recall": [0.0, 0.5, 1.0], "precision": [1.0, 1.0, 0.666667]}
+    assert (found["histogram"]["normal"][0], found["histogram"]["anomalous"][0]) == (1, 1)
+    assert found["histogram"]["anomalous"][63] == 1
+
+
+def test_normal_cases_alone_have_no_curve() -> None:
+    found = report("pixel", pixel("n", [0.5, 0.25], [0, 0]))
+    assert found["curve"] is None
+    assert sum(found["histogram"]["normal"]) == 2
+
+
+def test_report_without_a_case_has_an_empty_histogram() -> None:
+    for task in ("pixel", "sample"):
+        found = report(task)
+        assert found["curve"] is None
+        assert sum(found["histogram"]["normal"] + found["histogram"]["anomalous"]) == 0
+
+
+def test_slices_are_named_where_there_are_some() -> None:
+    cases = pixel("a", [0.5], [1]), pixel("n", [0.5], [0])
+    found = report("pixel", *cases, slices={"a": "0" * 64})
+    assert [case.get("slices_sha256") for case in found["cases"]] == ["0" * 64, None]
 
 
 def test_warnings_count_cases_and_follow_one_order() -> None:
