@@ -245,8 +245,8 @@ def _schemes(found: _Standings) -> Table:
         "Ranks under other schemes",
         "Aggregate-then-rank is the official scheme. Rank-then-aggregate ranks the teams in each batch of the deal and "
         "orders them by the mean of these ranks. Test-based counts the teams that one is significantly better than "
-        f"(p ≤ {ALPHA} after Holm's correction). The consensus follows from the data sets' ranks by the same rule "
-        "under each.",
+        f"(p ≤ {ALPHA} after Holm's correction; see the tests). The consensus follows from the data sets' ranks as "
+        "always.",
         (
             _DATASET,
             _TEAM,
@@ -264,13 +264,13 @@ def _schemes(found: _Standings) -> Table:
 
 def _by_tests(found: _Standings) -> Ranking:
     """Rank the data sets on which a difference could be significant."""
-    comparisons = {name: found.contests[name].comparisons for name in found.contests if _can_tell(found, name)}
+    comparisons = {name: one.comparisons for name, one in found.contests.items() if not _untestable(found, name)}
     return ranking.rank_by_tests(found.teams, comparisons)
 
 
-def _can_tell(found: _Standings, dataset: str) -> bool:
+def _untestable(found: _Standings, dataset: str) -> str | None:
     one = found.contests[dataset]
-    return not one.batches or ranking.can_tell(one.n_units, len(found.teams))
+    return ranking.untestable(len(found.teams), one.n_units if one.batches else None)
 
 
 def _scheme_row(one: ranking.SideBySide) -> Row:
@@ -331,9 +331,6 @@ def _tests(found: _Standings) -> Table:
 
 def _about_tests(found: _Standings) -> Iterator[str]:
     """Say where the units are too few for any difference to be significant."""
-    for name, one in found.contests.items():
-        if not _can_tell(found, name):
-            yield (
-                f"{name}: with {one.n_units} batches and {len(found.teams)} teams no difference could be significant "
-                "after correction, so test-based ranks are undefined."
-            )
+    for name in found.contests:
+        if reason := _untestable(found, name):
+            yield f"{name}: {reason}; test-based ranks are undefined."

@@ -1,13 +1,14 @@
 """The ranking: places and consensus as MOOD's script (challengeR) computes them, other schemes, and how firm it is."""
 
+from evaluator.ranking.boards import Board, Drawn, board
 from evaluator.ranking.comparisons import (
     ALPHA,
     Comparison,
     by_flipping,
     by_resampling,
-    can_tell,
     draws_needed,
     holm,
+    untestable,
     wins,
 )
 from evaluator.ranking.places import Consensus, Place, Ranking, Values, average_ranks, rank, smallest_ranks
@@ -29,10 +30,12 @@ __all__ = [
     "ALPHA",
     "COLUMNS",
     "CONSENSUS",
+    "Board",
     "Bootstrap",
     "Cases",
     "Comparison",
     "Consensus",
+    "Drawn",
     "Place",
     "Ranking",
     "Scheme",
@@ -44,10 +47,10 @@ __all__ = [
     "Values",
     "aggregate_then_rank",
     "average_ranks",
+    "board",
     "bootstrap",
     "by_flipping",
     "by_resampling",
-    "can_tell",
     "draws_needed",
     "holm",
     "mean_ranks",
@@ -61,6 +64,7 @@ __all__ = [
     "smallest_ranks",
     "tau_b",
     "unit_ranks",
+    "untestable",
     "wins",
     "write_csv",
 ]

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 ALPHA: Final = 0.05  # challengeR's
 LEAST_DRAWS: Final = 9_999
+MOST_TEAMS: Final = 50  # draws and pairs both grow with their square
 MOST_EXACT_UNITS: Final = 16  # 65,536 ways to choose signs
 _TOLERANCE: Final = 1e-12  # of sums, which are added up in any order
 _AT_ONCE: Final = 1 << 21  # numbers of an intermediate array: 16 MB
@@ -45,7 +46,8 @@ def draws_needed(teams: int) -> int:
     >>> draws_needed(10), draws_needed(20)
     (9999, 18999)
     """
-    return max(LEAST_DRAWS, 50 * teams * (teams - 1) - 1)
+    many = min(teams, MOST_TEAMS)
+    return max(LEAST_DRAWS, 50 * many * (many - 1) - 1)
 
 
 def by_flipping(units: Mapping[str, Sequence[float]], *, seed: int | Sequence[int] = 0) -> tuple[Comparison, ...]:
@@ -84,15 +86,20 @@ def by_resampling(values: Mapping[str, float], resampled: Mapping[str, Floats]) 
     return _corrected(pairs, values, shares)
 
 
-def can_tell(units: int, teams: int) -> bool:
-    """Could any difference be significant by flipping the signs of so many units?
+def untestable(teams: int, units: int | None = None) -> str | None:
+    """Say why no difference can be significant; None where one could be. No units are meant where cases are drawn.
 
-    >>> can_tell(units=5, teams=2), can_tell(units=4, teams=2)
-    (False, False)
-    >>> can_tell(units=6, teams=2), can_tell(units=27, teams=10)
-    (True, True)
+    >>> untestable(teams=2, units=5)
+    '5 units are too few for a difference among 2 teams to be significant after correction'
+    >>> untestable(teams=2, units=6), untestable(teams=10, units=27), untestable(teams=1, units=1)
+    (None, None, None)
     """
-    return units > MOST_EXACT_UNITS or teams * (teams - 1) * 2.0**-units <= ALPHA
+    if teams > MOST_TEAMS:
+        return f"{teams} teams are more than are tested pair by pair ({MOST_TEAMS})"
+    if units is None or units > MOST_EXACT_UNITS or teams * (teams - 1) * 2.0**-units <= ALPHA:
+        return None
+    few = "1 unit is" if units == 1 else f"{units} units are"
+    return f"{few} too few for a difference among {teams} teams to be significant after correction"
 
 
 def wins(teams: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
@@ -120,8 +127,9 @@ def holm(p: Sequence[float], *, tests: int | None = None) -> list[float]:
 
 
 def _pairs(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Each two teams, the better one first."""
-    yield from combinations(sorted(values, key=lambda team: (-values[team], team)), 2)
+    """Each two teams, the better one first; none of too many teams."""
+    if len(values) <= MOST_TEAMS:
+        yield from combinations(sorted(values, key=lambda team: (-values[team], team)), 2)
 
 
 def _corrected(
