@@ -50,9 +50,9 @@ def found_objects(entry: Entry) -> Found:
     """Add up a submission's detections. Asks for each case's details once, one after the other."""
     total, counted_cases = Detections.total(()), 0
     for case in entry.case_set.labels:
-        details = entry.details.get(case)
-        if details is not None and details.objects is not None:
-            total = Detections.total((total, details.objects))
+        found = _objects(entry, case)
+        if found is not None:
+            total = Detections.total((total, found))
             counted_cases += 1
     return Found(
         team=entry.team,
@@ -69,6 +69,14 @@ def detections(found: Mapping[str, Sequence[Found]], task: str) -> Table:
     rows = [_row(dataset, one) for dataset, of in found.items() for one in of if one.counted]
     notes = ["Objects are of the pixel task alone."] if task == SAMPLE else list(_notes(found))
     return table("detections", "Objects found", CAPTION, COLUMNS, rows, *notes)
+
+
+def _objects(entry: Entry, case: str) -> Detections | None:
+    """Read a case's; None where nothing usable is kept of it: the other cases still count."""
+    try:
+        return entry.details[case].objects
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def _row(dataset: str, one: Found) -> Row:
@@ -97,7 +105,7 @@ def _notes(found: Mapping[str, Sequence[Found]]) -> Iterator[str]:
             )
         for one in of:
             if one.counted and one.missing:
-                yield f"{dataset}: of {one.team}, {counted(one.missing, 'case')} could not be read and is not counted."
+                yield f"{dataset}: without {counted(one.missing, 'case')} of {one.team}, of which nothing is kept."
         few = max((one.total.objects for one in of if one.counted), default=FEWEST)
         if few < FEWEST:
             yield f"{dataset}: there are fewer than {FEWEST} annotated objects ({few}), too few to say anything."

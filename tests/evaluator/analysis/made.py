@@ -1,11 +1,12 @@
 """Small sets of cases and submissions on them, for the analyses' tests."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from evaluator.analysis.entries import ANALYSIS, CaseSet, Entry, Facts
-from evaluator.analysis.tables import Row, Table
+from evaluator.analysis.tables import Table
 from evaluator.sketch import Sketch
 
 NORMAL = Facts(scope="normal")
@@ -66,12 +67,12 @@ def of_voxels(team: str, cases: CaseSet, sketches: Iterable[Sketch], value: floa
     return Entry(team=team, case_set=cases, sketches=dict(zip(cases.labels, sketches, strict=True)), value=value)
 
 
-def rows(found: Table, **equal: str | float | None) -> list[Row]:
+def rows(found: Table, **equal: str | float | None) -> list[Mapping[str, Any]]:
     """Rows with these values."""
     return [row for row in found.rows if all(row[name] == value for name, value in equal.items())]
 
 
-def row(found: Table, **equal: str | float | None) -> Row:
+def row(found: Table, **equal: str | float | None) -> Mapping[str, Any]:
     """The one row with these values."""
     (one,) = rows(found, **equal)
     return one

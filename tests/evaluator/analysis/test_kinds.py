@@ -24,7 +24,7 @@ def scored(cases: CaseSet, **teams: Mapping[str, float]) -> list[Entry]:
 
 def in_cells(**kinds: int | tuple[int, Facts]) -> dict[str, Facts]:
     """So many cases of each subcategory: sphere0, sphere1, …, and five normal ones."""
-    facts = {}
+    facts: dict[str, Facts] = {}
     for name, many in kinds.items():
         number, of = many if isinstance(many, tuple) else (many, kind(name))
         facts |= {f"{name}{i}": of for i in range(number)}
@@ -150,8 +150,8 @@ def test_few_normal_cases_have_no_band_and_a_sentence() -> None:
 def test_nothing_is_told_of_a_single_hidden_case() -> None:
     cases = case_set(in_cells(sphere=5, cube=(1, kind("cube", difficulty=1))))
     made = tables({CHALLENGE: {"brain": scored(cases, A={"cube0": 0.7}, B={})}})
-    for found, where in ((made["categories"], {"group": "cube"}), (made["difficulty"], {"difficulty": 1})):
-        shown = rows(found, **where)  # type: ignore[arg-type]  text in one, a number in the other
+    of_cube = rows(made["categories"], group="cube"), rows(made["difficulty"], difficulty=1)
+    for found, shown in zip((made["categories"], made["difficulty"]), of_cube, strict=True):
         assert len(shown) == 5
         assert {(one["ap"], one["ap_low"], one["ap_high"]) for one in shown} == {(None, None, None)}
         assert any("nothing is told of a single hidden case" in note for note in found.notes)
@@ -168,8 +168,8 @@ def test_a_band_holds_its_value_and_widens_with_fewer_cases() -> None:
         ramp = [*(0.2 + 0.8 * i / many for i in range(many)), *(i / many for i in range(many))]
         entry = of_scores("A", cases, ramp)
         of = row(tables({CHALLENGE: {"brain": [entry]}}, resamples=400)["categories"], group="sphere", team="A")
-        assert of["ap_low"] <= of["ap"] <= of["ap_high"]  # type: ignore[operator]  all are numbers
-        widths.append(of["ap_high"] - of["ap_low"])  # type: ignore[operator]
+        assert of["ap_low"] <= of["ap"] <= of["ap_high"]
+        widths.append(of["ap_high"] - of["ap_low"])
     assert widths[0] > 2 * widths[1]
 
 
