@@ -58,7 +58,7 @@ def group_panel(paper: Paper, table: Table, rows: Rows, room: int, width: int) -
     medians = [row for row in shown if row["team"] == MEDIAN]
     order = list(dict.fromkeys(str(row["key"]) for row in shown))
     y = team_axis(order, room, key="key")
-    x = unit_axis(["AP of the median submission, with its 95 % interval", *legend(shown)], "ap")
+    x = unit_axis(["AP of the median submission, 95 % interval", *legend(shown)], "ap")
     submissions = alt.Chart(paper.data(row for row in shown if row["team"] != MEDIAN and row["team"] not in BASELINES))
     median = alt.Chart(paper.data(row for row in medians if row["ap"] is not None))
     bands = alt.Chart(paper.data(row for row in medians if row["ap_low"] is not None))
@@ -83,9 +83,8 @@ def group_panel(paper: Paper, table: Table, rows: Rows, room: int, width: int) -
 
 def legend(rows: Rows) -> list[str]:
     """What the marks mean, where a reader looks for it."""
-    ticks = "ticks: submissions; dotted: constant, dashed: random"
-    scopes = "diamond: local, circle: global" if any(row["scope"] in {"local", "global"} for row in rows) else ""
-    return [ticks, scopes]
+    scopes = ["diamond: local, circle: global"] if any(row["scope"] in {"local", "global"} for row in rows) else []
+    return ["ticks: submissions", *scopes, "dotted: constant, dashed: random"]
 
 
 def label(row: Row, rows: Rows) -> str:
@@ -121,7 +120,7 @@ def difficulty(table: Table, paper: Paper) -> ChartType:
     for dataset, found in groups(table.rows, "dataset").items():
         parts = groups(found, "category")
         columns = math.ceil(len(parts) / math.ceil(len(parts) / (2 if paper.is_narrow else 5)))
-        width = paper.across(columns, left=34)
+        width = paper.across(columns, left=42)
         panels_of = [
             titled(
                 difficulty_panel(paper, table, rows, width, is_left=number % columns == 0),

@@ -66,7 +66,7 @@ def levels(table: Table, paper: Paper) -> ChartType:
         room = paper.label_px(order)
         parts = groups(of_dataset, "metric")
         columns = min(paper.columns(3), len(parts))
-        width = (paper.across(columns) * columns - room) // columns if columns > 1 else paper.across(1, left=room)
+        width = paper.shared(columns, room)
         row_of = []
         for number, (metric, rows) in enumerate(parts.items()):
             has_names = number % columns == 0
@@ -114,7 +114,7 @@ def points(
             x=unit_axis(title, "at"),
             opacity=lit(),
             tooltip=tooltips(table),
-            color=alt.Color("kind:N", title=None, scale=color),
+            color=alt.Color("kind:N", title=None, scale=color, legend=alt.Legend(columns=1 if paper.is_narrow else 3)),
             shape=alt.Shape("kind:N", title=None, scale=shape),
         ),
         not_available(paper, rows, next(iter(kinds)), y),
@@ -129,7 +129,7 @@ def level_histograms(table: Table, paper: Paper) -> ChartType:
         room = paper.label_px(order)
         parts = groups(of_dataset, "metric")
         columns = min(paper.columns(3), len(parts))
-        width = (paper.across(columns) * columns - room) // columns if columns > 1 else paper.across(1, left=room)
+        width = paper.shared(columns, room)
         row_of = [
             titled(
                 ridges(
@@ -164,8 +164,8 @@ def ridges(
     feet = [{"team": team, "foot_px": RIDGE_PX * (place + 1), "says": team} for place, team in enumerate(order)]
     y = alt.Y("top_px:Q", scale=None, axis=None)
     foot = alt.Y("foot_px:Q", scale=None, axis=None)
-    n = f"; n = {total:.0f} scans a team, highest bar {most:.0f}" if counted else ""
-    x = unit_axis([title, n.removeprefix("; ")], "low", ticks=4)
+    sizes = [f"n = {total:.0f} scans a team", f"highest bar: {most:.0f}"] if counted else []
+    x = unit_axis([title, *sizes], "low", ticks=4)
     base = alt.Chart(paper.data(bars))
     line = alt.Chart(paper.data(feet))
     layers: list[ChartType] = [
@@ -314,7 +314,7 @@ def turned_boards(paper: Paper, table: Table, rows: Rows, order: list[str], metr
     room = paper.label_px(order)
     x = alt.X("row:N", sort=metrics, title=None, axis=alt.Axis(orient="top", labelAngle=-55, domain=False, ticks=False))
     y = team_axis(order, room, grid=False)
-    return cells(paper, table, rows, x, y).properties(width=paper.across(1, left=room), height=alt.Step(STEP_PX))
+    return cells(paper, table, rows, x, y).properties(width=paper.across(1, left=room + 26), height=alt.Step(STEP_PX))
 
 
 def cells(paper: Paper, table: Table, rows: Rows, x: alt.X, y: alt.Y) -> ChartType:

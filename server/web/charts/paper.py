@@ -26,6 +26,7 @@ SHADES = ("#f1f4f8", "#c3d7ea", "#7fb0d6", "#3a7fb8", "#0b3f75")  # from little 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 LETTER_PX = 5.9  # mean width of a letter at 11 px
 GAP_PX = 18  # between panels
+OVERHANG_PX = 14  # of the numbers at both ends of an axis
 MEDIAN = "median of submissions"
 BASELINES = {"constant": (2, 2), "random": (6, 3)}  # predictors that see nothing, and their dashes
 CONSENSUS = "consensus"
@@ -60,6 +61,12 @@ class Paper:
     def across(self, columns: int, *, left: int = 0, right: int = 0) -> int:
         """Width of a panel's plot, px, beside its labels."""
         return max(80, math.floor((self.width - 10 - GAP_PX * (columns - 1)) / columns) - left - right)
+
+    def shared(self, columns: int, room: int) -> int:
+        """Width of a panel's plot, px, where names stand left of the first one in a row alone."""
+        if columns == 1:
+            return self.across(1, left=room + OVERHANG_PX)
+        return self.across(columns, left=math.ceil(room / columns) + OVERHANG_PX)
 
     def label_px(self, labels: Iterable[str], *, most: int = 150) -> int:
         """Room for labels on a vertical axis, px; longer ones are cut."""

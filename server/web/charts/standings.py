@@ -42,7 +42,7 @@ def consensus(table: Table, paper: Paper) -> ChartType:
     """Each team's rank with its interval."""
     rows = [{**row, "says": f"{row['mean_rank']:.2f}" if row["mean_rank"] is not None else ""} for row in table.rows]
     order = order_of(paper, rows)
-    room = paper.label_px(order)
+    room = paper.label_px(order, most=230)
     width = min(430, paper.across(1, left=room, right=70))
     names = ("rank_low", "rank", "rank_high")
     return interval(paper, table, rows, names, rank_axis(len(order)), team_axis(order, room), width, "mean rank")
@@ -121,10 +121,7 @@ def rank_probabilities(table: Table, paper: Paper) -> ChartType:
     def draw(name: str, found: list[Row], columns: int) -> ChartType:
         is_first = columns == 1 or name in firsts
         left = room if is_first else 0
-        width = min(
-            34 * len(ranks),
-            (paper.across(columns) * columns - room) // columns if columns > 1 else paper.across(1, left=room),
-        )
+        width = min(34 * len(ranks), paper.shared(columns, room))
         cell = width / max(1, len(ranks))
         rows = [{**row, "says": percent(row["probability"])} for row in found if row["probability"]]
         y = team_axis(order, left, grid=False) if is_first else team_axis(order, 0).axis(None)
@@ -192,11 +189,7 @@ def schemes(table: Table, paper: Paper) -> ChartType:
     def draw(name: str, found: list[Row], columns: int) -> ChartType:
         defined = [scheme for scheme in SCHEMES if any(row[scheme] is not None for row in found)]
         points = [point for scheme in defined for point in slots(found, scheme)]
-        first = (
-            sorted((p for p in points if p["scheme"] == SCHEMES[defined[0]]), key=lambda p: p["slot"])
-            if defined
-            else []
-        )
+        first = [point for point in points if point["scheme"] == SCHEMES[defined[0]]]  # in the order of their slots
         room = paper.label_px([str(point["team"]) for point in first])
         width = min(300, paper.across(columns, left=room + 8, right=16))
         x = alt.X(
@@ -210,10 +203,10 @@ def schemes(table: Table, paper: Paper) -> ChartType:
                 domain=False,
                 ticks=False,
                 labelExpr="split(datum.label, ', ')",
-                labelPadding=12,
+                labelPadding=14,
             ),
         )
-        y = alt.Y("slot:Q", axis=None, scale=alt.Scale(domain=[len(first) + 0.6, 0.4], nice=False))
+        y = alt.Y("slot:Q", axis=None, scale=alt.Scale(domain=[len(first) + 0.6, 0.3], nice=False))
         base = alt.Chart(paper.data(points))
         moving = alt.condition("datum.moves === 'yes'", alt.value(ALERT), alt.value(FAINT))
         return titled(
@@ -239,7 +232,6 @@ def schemes(table: Table, paper: Paper) -> ChartType:
             name,
         )
 
-    # Text left of the plot is not an axis: the panel's room for it is made by padding of an empty layer.
     return panels(paper, table.rows, draw)
 
 
@@ -271,7 +263,7 @@ def tests(table: Table, paper: Paper) -> ChartType:
             }
             for row in found
         ]
-        width = min(30 * len(order), paper.across(columns, left=room))
+        width = min(30 * len(order), paper.across(columns, left=room + 8))
         x = alt.X(
             "column:O",
             title="… than team number",
@@ -287,9 +279,14 @@ def tests(table: Table, paper: Paper) -> ChartType:
             tooltip=tooltips(table),
             color=alt.Color(
                 "level:N",
-                title="row is better, one-sided, after Holm's correction",
+                title=["the row is better than the column:", "one-sided, after Holm's correction"],
                 scale=alt.Scale(domain=list(LEVELS), range=list(LEVEL_SHADES)),
-                legend=alt.Legend(symbolType="square", symbolStrokeColor=SOFT, symbolStrokeWidth=0.5, columns=3),
+                legend=alt.Legend(
+                    symbolType="square",
+                    symbolStrokeColor=SOFT,
+                    symbolStrokeWidth=0.5,
+                    columns=2 if paper.is_narrow else 5,
+                ),
             ),
         )
         dark = "datum.level === 'p < 0.001' || datum.level === 'p < 0.01'"

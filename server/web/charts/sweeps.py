@@ -41,6 +41,10 @@ AP_AXIS = alt.Y(
 )
 HEIGHT_PX = 230
 LEAST, MOST = 40, 600  # area of a circle, px²
+MEMORIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # GB, in a legend
+COSTS_PX = 270
+AWAY_PX = 9  # a name so far from its circle gets a line to it
+LONGEST = 22  # letters of a name in the picture
 LABEL_PX = 13  # from one label to the next
 EVERY = 4  # a line bears a mark at each fourth point, each team's at another one
 
@@ -141,22 +145,22 @@ def costs(table: Table, paper: Paper) -> ChartType:
     """AP against run time; a circle's area is the peak memory, a team's name stands beside it."""
     known = [row for row in table.rows if row["seconds_a_case"] and row["ap"] is not None]
     times = [float(row["seconds_a_case"] or 1) for row in known]
-    low, high = (min(times) * 0.6, max(times) * 1.8) if times else (1, 100)
-    memory = [float(row["peak_memory_gb"]) for row in known if row["peak_memory_gb"] is not None]
-    most = max(memory, default=1.0)
+    low, high = (min(times) * 0.5, max(times) * 2) if times else (1.0, 100.0)
+    most = max((float(row["peak_memory_gb"] or 0) for row in known), default=0.0) or 1.0
+    top = min(1.0, math.ceil(10 * max((float(row["ap"] or 0) for row in known), default=1.0) + 0.5) / 10)
 
     def draw(dataset: str, found: list[Row], columns: int) -> ChartType:
-        width, height = paper.across(columns, left=44), 250
-        shown = [row for row in found if row in known]
+        width = paper.across(columns, left=44)
         left_out = [str(row["team"]) for row in found if row not in known]
         points = [
             {
                 **row,
                 "x_px": width * math.log(float(row["seconds_a_case"] or 1) / low) / math.log(high / low),
-                "y_px": height * (1 - float(row["ap"] or 0)),
+                "y_px": COSTS_PX * (1 - float(row["ap"] or 0) / top),
                 "size": LEAST + (MOST - LEAST) * float(row["peak_memory_gb"] or 0) / most,
             }
-            for row in shown
+            for row in found
+            if row in known
         ]
         x = alt.X(
             "seconds_a_case:Q",
@@ -164,27 +168,39 @@ def costs(table: Table, paper: Paper) -> ChartType:
             scale=alt.Scale(type="log", domain=[low, high], nice=False),
             axis=alt.Axis(values=ticks_of(low, high), format="~g", grid=False),
         )
-        sized = alt.Size(
+        y = AP_AXIS.copy()
+        y["scale"] = alt.Scale(domain=[0, top], nice=False)
+        size = alt.Size(
             "peak_memory_gb:Q",
             title=axis_title(table, "peak_memory_gb"),
             scale=alt.Scale(domain=[0, most], range=[LEAST, MOST]),
-            legend=alt.Legend(tickCount=4),
+            legend=alt.Legend(values=[value for value in MEMORIES if value <= most][-3:] or [most]),
         )
-        words = alt.Chart(paper.data(names_of(points, width, height)))
         circles = alt.Chart(paper.data(points)).mark_circle(color=MARK, stroke=INK, strokeWidth=0.75)
         chart = alt.layer(
-            circles.encode(x=x, y=AP_AXIS, opacity=lit(0.45), tooltip=tooltips(table), size=sized),
-            words.mark_text(fontSize=10, align="left", baseline="middle").encode(
-                x=alt.X("left_px:Q", scale=None, axis=None),
-                y=alt.Y("top_px:Q", scale=None, axis=None),
-                text="says:N",
-                opacity=lit(),
-            ),
+            circles.encode(x=x, y=y, opacity=lit(0.45), tooltip=tooltips(table), size=size),
+            *names(paper, names_of(points, width, COSTS_PX)),
         ).resolve_scale(x="independent", y="independent")
         nothing = f"n/a: {', '.join(left_out)}" if left_out else ""
-        return titled(chart.properties(width=width, height=height), dataset, nothing)
+        return titled(chart.properties(width=width, height=COSTS_PX), dataset, nothing)
 
     return panels(paper, table.rows, draw)
+
+
+def names(paper: Paper, placed: Sequence[Mapping[str, Any]]) -> list[alt.Chart]:
+    """Names at their places, each with a line to its circle where that is away."""
+
+    def px(channel: type[alt.X] | type[alt.Y], name: str) -> Any:
+        return channel(f"{name}:Q", scale=None, axis=None)
+
+    away = alt.Chart(paper.data(name for name in placed if name["is_away"]))
+    words = alt.Chart(paper.data(placed)).mark_text(fontSize=10, align="left", baseline="middle")
+    return [
+        away.mark_rule(color=SOFT, strokeWidth=0.6).encode(
+            x=px(alt.X, "x_px"), y=px(alt.Y, "y_px"), x2="foot_px:Q", y2="top_px:Q", opacity=lit()
+        ),
+        words.encode(x=px(alt.X, "left_px"), y=px(alt.Y, "top_px"), text="says:N", opacity=lit()),
+    ]
 
 
 def ticks_of(low: float, high: float) -> list[float]:
@@ -203,24 +219,31 @@ def names_of(points: Sequence[Mapping[str, Any]], width: float, height: float) -
     ]
     placed: list[Mapping[str, Any]] = []
     for point in points:
-        says = str(point["team"]) if len(str(point["team"])) <= 22 else f"{str(point['team'])[:20].rstrip()}…"  # noqa: PLR2004  letters
-        long = len(says) * LETTER_PX * 0.9
+        team = str(point["team"])
+        says = team if len(team) <= LONGEST else f"{team[: LONGEST - 1].rstrip(', ')}…"
+        long = len(says) * LETTER_PX * 0.92
 
         def cost(offer: tuple[float, float, float], long: float = long) -> float:
-            box = (offer[0], offer[1] - 6, offer[0] + long, offer[1] + 6)
+            box = (offer[0] - 2, offer[1] - 6, offer[0] + long + 2, offer[1] + 6)
             outside = max(0, -box[0]) + max(0, box[2] - width) + max(0, -box[1]) + max(0, box[3] - height)
             return 30 * outside + sum(overlap(box, other) for other in boxes) + offer[2]
 
-        left, top, _ = min(offers(point, long), key=cost)
+        left, top, far = min(offers(point, long), key=cost)
         boxes.append((left, top - 6, left + long, top + 6))
-        placed.append({"team": point["team"], "says": says, "left_px": left, "top_px": top})
+        foot = min(max(point["x_px"], left), left + long)  # of the line to its circle
+        placed.append(
+            {
+                "team": team, "says": says, "left_px": left, "top_px": top, "foot_px": foot,
+                "x_px": point["x_px"], "y_px": point["y_px"], "is_away": far >= AWAY_PX,
+            }
+        )  # fmt: skip
     return placed
 
 
 def offers(point: Mapping[str, Any], long: float) -> Iterator[tuple[float, float, float]]:
     """Places for a name of so many px, each with how much it is disliked: the farther, the more."""
     x, y = point["x_px"], point["y_px"]
-    for far in (3, 8, 14):
+    for far in (3, AWAY_PX, 16, 26, 38):
         r = math.sqrt(point["size"] / math.pi) + far
         yield from ((x + r, y, far), (x - r - long, y, far + 1))
         for up in (-1, 1):
