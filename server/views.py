@@ -159,6 +159,7 @@ class QueueView:
     checking: int
     toy_queued: int
     final_queued: int
+    companion_queued: int  # on companion sets
     running: int
     oldest_queued_at: datetime | None
 
@@ -340,12 +341,13 @@ def worker_views(s: Session, now: datetime) -> list[WorkerView]:
 
 def queue_view(s: Session) -> QueueView:
     """Counts over all challenges."""
+    on_companion = Submission.analyses_id.is_not(None)
     jobs = {
-        (status, queue): count
-        for status, queue, count in s.execute(
-            select(Job.status, Submission.queue, func.count())
+        (status, queue, bool(companion)): count
+        for status, queue, companion, count in s.execute(
+            select(Job.status, Submission.queue, on_companion, func.count())
             .join(Submission, Submission.id == Job.submission_id)
-            .group_by(Job.status, Submission.queue)
+            .group_by(Job.status, Submission.queue, on_companion)
         )
     }
     checking = s.scalar(
@@ -353,9 +355,10 @@ def queue_view(s: Session) -> QueueView:
     )
     return QueueView(
         checking=checking or 0,
-        toy_queued=jobs.get((JobStatus.QUEUED, Queue.TOY), 0),
-        final_queued=jobs.get((JobStatus.QUEUED, Queue.FINAL), 0),
-        running=sum(count for (status, _), count in jobs.items() if status in HELD),
+        toy_queued=jobs.get((JobStatus.QUEUED, Queue.TOY, False), 0),
+        final_queued=jobs.get((JobStatus.QUEUED, Queue.FINAL, False), 0),
+        companion_queued=jobs.get((JobStatus.QUEUED, Queue.FINAL, True), 0),
+        running=sum(count for (status, _, _), count in jobs.items() if status in HELD),
         oldest_queued_at=s.scalar(select(func.min(Job.changed_at)).where(Job.status == JobStatus.QUEUED)),
     )
 

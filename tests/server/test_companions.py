@@ -233,6 +233,16 @@ def test_teams_do_not_wait_for_analyses(world: World, tmp_path: Path) -> None:
     assert world.submission(later).status is SubmissionStatus.RUNNING
 
 
+def test_the_queue_counts_them_apart(world: World, tmp_path: Path) -> None:
+    score(world, "A")
+    load_companion(world, tmp_path / "a")
+    analyse(world)
+    world.submit("B")
+    with world.db.read() as s:
+        queue = views.queue_view(s)
+    assert (queue.final_queued, queue.companion_queued, queue.running) == (2, 2, 0)
+
+
 def test_analyses_do_not_cost_a_team_its_turn_at_the_archive_check(embedded_world: World, tmp_path: Path) -> None:
     world = embedded_world
     score(world, "A")
