@@ -20,6 +20,7 @@ from server.sweeper import Sweeper
 from server.web import api, pages, refusals
 from server.web.changes import Changes
 from server.web.limiter import Limiter
+from server.web.press import Press
 from server.web.rendering import STATIC, Pages
 from server.web.security import BodyLimit, EarlyAnswer, PlainAddress, SecurityHeaders
 from server.web.site import Clock, Site
@@ -71,6 +72,7 @@ def build_site(settings: Settings, clock: Clock) -> Site:
     db = Database(settings.database_url)
     store = Store(settings.store_dir)
     doorbell = Doorbell(settings.broker_url)
+    templates = Pages(key)
 
     def poll() -> Mapping[str, object]:
         with db.read() as session:
@@ -84,7 +86,8 @@ def build_site(settings: Settings, clock: Clock) -> Site:
         doorbell=doorbell,
         sweeper=Sweeper(db, store, doorbell, clock, every_s=settings.sweep_every_s),
         changes=Changes(poll),
-        pages=Pages(key),
+        pages=templates,
+        press=Press(templates),
         guesses=Limiter(allowed=GUESSES, window=WINDOW),
         addresses=Limiter(allowed=ADDRESS_GUESSES, window=WINDOW),
         registrations=Limiter(allowed=REGISTRATIONS, window=WINDOW),

@@ -103,8 +103,8 @@ def examples(shown: Shown, facts: Mapping[str, Facts], order: Sequence[str]) -> 
         found.append(
             Example(
                 about=about(facts.get(case)),
-                scan=pictures.address(pictures.scan(one.image)),
-                truth=pictures.address(pictures.truth(one.image, one.label)),
+                scan=pictures.thumbnail(pictures.scan(one.image)),
+                truth=pictures.thumbnail(pictures.truth(one.image, one.label)),
                 maps=maps,
             )
         )
@@ -115,7 +115,7 @@ def drawn(slices: Slices | None, window: Window) -> str | None:
     """Draw what a submission made of a case."""
     if slices is None:
         return None
-    return pictures.address(pictures.heat(slices.image, slices.label, slices.prediction, window))
+    return pictures.thumbnail(pictures.heat(slices.image, slices.label, slices.prediction, window))
 
 
 def about(facts: Facts | None) -> str:

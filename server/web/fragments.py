@@ -8,7 +8,7 @@ from server.models import Challenge
 from server.views import SubmissionView
 from server.web.deps import Person, Slice
 from server.web.examples import kept_slices
-from server.web.pictures import pair
+from server.web.pictures import pair, png
 from server.web.showing import history_views
 from server.web.site import Site
 from server.web.toy_report import Picture, report_view, stored, window_of
@@ -83,7 +83,7 @@ def slices_picture(site: Site, person: Person, submission_id: str, dataset: str,
     slices = kept_slices(site.store, sha256) if sha256 else None
     if report is None or slices is None:
         raise NotFound(f"there is no picture of toy case {place} of submission {submission_id} on {dataset}")
-    return pair(slices.image, slices.label, slices.prediction, window_of(report))
+    return png(pair(slices.image, slices.label, slices.prediction, window_of(report)))
 
 
 def organizer_overview(site: Site, person: Person) -> Parts:

@@ -22,6 +22,8 @@ Plane = TypeVar("Plane", bound=np.generic)
 SIDE: Final = 256  # pixels that a small slice is enlarged to, by whole steps
 GAP: Final = 8  # pixels between the two pictures of a pair
 PAPER: Final = 255
+THUMB: Final = 256  # pixels, the longest side
+QUALITY: Final = 88  # of JPEG, where its marks are not seen
 # Lighter where a score is higher, so that it reads in grey too; the outline's blue stays apart from it for
 # everybody (Okabe and Ito). `.ramp` in toy.css and report.css has the same stops.
 STOPS: Final = ((0.0, (74, 12, 30)), (0.35, (190, 60, 10)), (0.7, (240, 160, 20)), (1.0, (255, 245, 150)))
@@ -43,37 +45,53 @@ class Window:
         return cls(low=min((low for low, _ in found), default=0.0), high=max((high for _, high in found), default=0.0))
 
 
-def truth(image: Grey, label: Mask) -> bytes:
-    """Give a scan with its anomaly outlined, as PNG."""
-    return png(_outlined(_scan(image), _enlarged(_upright(label), _step(image))))
+def scan(image: Grey) -> Pixels:
+    """Draw a scan as it is."""
+    return np.stack([_enlarged(_upright(image), _step(image)).astype(float)] * 3, axis=-1)
 
 
-def scan(image: Grey) -> bytes:
-    """Give a scan as it is, as PNG."""
-    return png(_scan(image))
+def truth(image: Grey, label: Mask) -> Pixels:
+    """Draw a scan with its anomaly outlined."""
+    return _outlined(scan(image), _enlarged(_upright(label), _step(image)))
 
 
-def heat(image: Grey, label: Mask, scores: Scores, window: Window) -> bytes:
-    """Give a scan under its scores, the anomaly outlined, as PNG."""
-    return png(_heated(image, label, scores, window))
+def heat(image: Grey, label: Mask, scores: Scores, window: Window) -> Pixels:
+    """Draw a scan under its scores, the anomaly outlined."""
+    step = _step(image)
+    below = scan(image)
+    if window.high > window.low:
+        share = (_upright(scores).astype(float) - window.low) / (window.high - window.low)
+        share = _enlarged(np.clip(share, 0.0, 1.0), step)
+        opacity = np.where(share > 0, FAINT + (1 - FAINT) * np.sqrt(share), 0.0)[..., None]
+        below = below * (1 - opacity) + _coloured(share) * opacity
+    return _outlined(below, _enlarged(_upright(label), step))
 
 
-def pair(image: Grey, label: Mask, scores: Scores, window: Window) -> bytes:
-    """Give truth and scores side by side, as one PNG."""
-    left = _outlined(_scan(image), _enlarged(_upright(label), _step(image)))
+def pair(image: Grey, label: Mask, scores: Scores, window: Window) -> Pixels:
+    """Draw truth and scores side by side."""
+    left = truth(image, label)
     gap = np.full((left.shape[0], GAP, 3), PAPER, dtype=float)
-    return png(np.hstack([left, gap, _heated(image, label, scores, window)]))
+    return np.hstack([left, gap, heat(image, label, scores, window)])
 
 
 def png(pixels: Pixels) -> bytes:
-    """Encode it."""
+    """Encode a picture as it is."""
     out = io.BytesIO()
-    Image.fromarray(np.asarray(np.rint(pixels), dtype=np.uint8)).save(out, "PNG", optimize=True)
+    _image(pixels).save(out, "PNG")
     return out.getvalue()
 
 
+def thumbnail(pixels: Pixels) -> str:
+    """Encode a picture, small where many stand side by side, into an address: for pages that need no other file."""
+    out = io.BytesIO()
+    image = _image(pixels)
+    image.thumbnail((THUMB, THUMB))
+    image.save(out, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
 def address(content: bytes) -> str:
-    """Put a PNG into an address, for pages that need no other file."""
+    """Put a PNG into an address."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
@@ -84,24 +102,13 @@ def outline(mask: Mask) -> Mask:
     return np.asarray(near & ~mask)
 
 
-def _heated(image: Grey, label: Mask, scores: Scores, window: Window) -> Pixels:
-    step = _step(image)
-    below = _scan(image)
-    if window.high > window.low:
-        share = (_upright(scores).astype(float) - window.low) / (window.high - window.low)
-        share = _enlarged(np.clip(share, 0.0, 1.0), step)
-        opacity = np.where(share > 0, FAINT + (1 - FAINT) * np.sqrt(share), 0.0)[..., None]
-        below = below * (1 - opacity) + _coloured(share) * opacity
-    return _outlined(below, _enlarged(_upright(label), step))
-
-
 def _coloured(share: npt.NDArray[np.float64]) -> Pixels:
     places = [place for place, _ in STOPS]
     return np.stack([np.interp(share, places, [colour[band] for _, colour in STOPS]) for band in range(3)], axis=-1)
 
 
-def _scan(image: Grey) -> Pixels:
-    return np.stack([_enlarged(_upright(image), _step(image)).astype(float)] * 3, axis=-1)
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(np.asarray(np.rint(pixels), dtype=np.uint8))
 
 
 def _outlined(pixels: Pixels, mask: Mask) -> Pixels:

@@ -3,18 +3,25 @@
 import base64
 import io
 import platform
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 
 from evaluator.analysis.tables import Table
+from server import analyses, challenges, leaderboard
 from server.analyses import AnalysisDocument
+from server.db import Database
+from server.protocol import Task
+from server.storage import Store
 from server.web import findings
 from server.web.cells import Line, heading, lines
+from server.web.charts import teams_of
+from server.web.examples import Gallery, galleries
 from server.web.latex import latex
-from server.web.pdf import pdf
 from server.web.rendering import STATIC, Pages
 from server.web.wide import is_printed, readable
 
@@ -24,6 +31,8 @@ STYLES = STATIC / "report.css"
 PORTRAIT = 104  # characters beside one another that fit on an upright page; a wider table gets one on its side
 NARROW = 150  # that fit on its side in the usual type
 IN_TEXT = 24  # rows; a longer or wider table stands in the appendix
+# A legend's colours, as Vega draws them: WeasyPrint fills a rectangle with a gradient, but not a path.
+FILLED = re.compile(r'<path d="M0,0h([\d.]+)v([\d.]+)h-[\d.]+Z" fill="url')
 SOFTWARE = ("mood-challenge", "numpy", "altair", "vl-convert-python", "weasyprint")
 
 
@@ -146,11 +155,45 @@ class Report:
     sections: tuple[Section, ...]
     appendix: tuple[Shown, ...]  # whose tables stand there, upright ones first
     software: Mapping[str, str]
-    examples: tuple[str, ...] = ()
+    galleries: tuple[Gallery, ...]
+
+    @property
+    def figures(self) -> int:
+        """How many there are before the galleries."""
+        return sum(one.figure_number is not None for section in self.sections for one in section.shown)
 
 
-def compose(document: AnalysisDocument, draw: Draw, *, is_published: bool, is_current: bool) -> Report:
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a report is made of."""
+
+    document: AnalysisDocument
+    galleries: Callable[[], tuple[Gallery, ...]]  # reads and draws, which takes a moment
+    is_published: bool
+    is_current: bool
+
+
+def source(db: Database, store: Store, slug: str, task: Task, now: datetime) -> Source | None:
+    """Read what is there. None: nothing was computed yet."""
+    with db.read() as s:
+        challenge = challenges.by_slug(s, slug)
+        document = analyses.latest(s, challenge, task)
+        is_published = leaderboard.visible(s, challenge, task, now)
+        is_current = analyses.is_current(s, challenge, task)
+    if document is None:
+        return None
+    order = teams_of(document.tables)
+
+    def read() -> tuple[Gallery, ...]:
+        with db.read() as s:
+            return galleries(s, store, challenges.by_slug(s, slug), task, order)
+
+    return Source(document=document, galleries=read, is_published=is_published, is_current=is_current)
+
+
+def compose(made_of: Source, draw: Draw) -> Report:
     """Number figures and tables, and put them into sections."""
+    document = made_of.document
     counting = Numbers()
     known = [name for plan in PLANS for name in plan.tables]
     rest = tuple(name for name in document.tables if name not in known)
@@ -162,12 +205,13 @@ def compose(document: AnalysisDocument, draw: Draw, *, is_published: bool, is_cu
     )
     return Report(
         document=document,
-        is_published=is_published,
-        is_current=is_current,
+        is_published=made_of.is_published,
+        is_current=made_of.is_current,
         findings=findings.findings(document.tables),
         sections=sections,
         appendix=tuple(sorted(appended(sections), key=lambda shown: shown.table.is_wide)),
         software={"Python": platform.python_version()} | {name: version(name) for name in SOFTWARE},
+        galleries=made_of.galleries(),
     )
 
 
@@ -176,12 +220,10 @@ def html(report: Report, pages: Pages) -> str:
     return str(pages.part("report.html", None, report=report, style=STYLES.read_text(encoding="utf-8")))
 
 
-def files(report: Report, pages: Pages, draw: Draw) -> dict[str, bytes]:
-    """Give everything by its name: the report as HTML and PDF, every table as .csv and .tex, every figure as SVG."""
-    page = html(report, pages)
-    stem = f"{report.document.slug}-{report.document.task}"
-    found = {f"{stem}.html": page.encode(), f"{stem}.pdf": pdf(page)}
-    for name, table in report.document.tables.items():
+def files(document: AnalysisDocument, draw: Draw) -> dict[str, bytes]:
+    """Give every table as .csv and .tex and every figure as SVG, by the names that the report uses."""
+    found = {}
+    for name, table in document.tables.items():
         found[f"tables/{name}.csv"] = table.csv().encode()
         found[f"tables/{name}.tex"] = latex(readable(table)).encode()
         drawn = draw(table)
@@ -265,7 +307,8 @@ def _printed(table: Table, numbers: Numbers) -> Printed:
 
 def image_address(svg: str) -> str:
     """Put an SVG into an address of its own: names inside it cannot meet those of another one."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    drawable = FILLED.sub(r'<rect width="\1" height="\2" fill="url', svg)
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawable.encode()).decode()}"
 
 
 def _characters(table: Table) -> int:

@@ -11,6 +11,7 @@ from server.storage import Store
 from server.sweeper import Sweeper
 from server.web.changes import Changes
 from server.web.limiter import Limiter
+from server.web.press import Press
 from server.web.rendering import Pages
 from server.web.under_way import UnderWay
 
@@ -29,6 +30,7 @@ class Site:
     sweeper: Sweeper
     changes: Changes
     pages: Pages
+    press: Press
     guesses: Limiter  # passwords tried for one account from one address
     addresses: Limiter  # passwords tried from one address
     registrations: Limiter  # from one address

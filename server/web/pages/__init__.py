@@ -1,6 +1,6 @@
 """What people open: HTML first, script as a courtesy."""
 
-from server.web.pages import accounts, analyses, home, leaderboard, organizer, rescoring, submissions
+from server.web.pages import accounts, analyses, home, judging, leaderboard, organizer, report, rescoring, submissions
 
 ROUTERS = (
     home.router,
@@ -8,6 +8,9 @@ ROUTERS = (
     submissions.router,
     leaderboard.router,
     analyses.router,
+    judging.router,
+    judging.router,
+    report.router,
     organizer.router,
     rescoring.router,
 )
