@@ -12,7 +12,8 @@ from enum import Enum
 from pathlib import Path
 
 import evaluator
-from evaluator.readings import SampleReading
+from evaluator.objects import ObjectRule
+from evaluator.readings import PixelReading, SampleReading
 from evaluator.report import ToyCase
 from server.protocol import (
     CaseResult,
@@ -37,8 +38,8 @@ from worker.lease import Interrupted, Interruption, Lease, Why
 from worker.page_cache import forget
 from worker.runners.base import Runner
 from worker.runners.docker import ImageFacts
-from worker.scoring import is_empty, job_warnings, read_predictions, report_of
-from worker.starts import Ran, Start, failure_of, own_user, started
+from worker.scoring import Wanted, is_empty, job_warnings, object_threshold, read_predictions, report_of, slices_of
+from worker.starts import Case, Ran, Start, failure_of, own_user, started
 
 log = logging.getLogger(__name__)
 
@@ -101,39 +102,63 @@ class Attempt:
         image = self.host.images.ready(self.spec, self.client, self.host.scratch)
         self.interruption.check()
         self._move(JobStatus.PREDICTING)
-        verdict = self._toy(held, image)
-        if isinstance(verdict, Failed) or self.spec.queue is Queue.TOY:
-            return verdict
-        return self._hidden(held, image)
+        toy = self._toy(held, image)
+        if isinstance(toy, Failed):
+            return toy
+        if self.spec.queue is Queue.TOY:
+            return self._finished([], toy.warnings)
+        return self._hidden(held, image, toy.object_threshold)
 
-    def _toy(self, held: Held, image: ImageFacts) -> Finished | Failed:
+    def _toy(self, held: Held, image: ImageFacts) -> "ToyEnd | Failed":
         """Run on the toy cases and send the report at once."""
+        wanted = Wanted(shown=frozenset(case.name for case in held.cases(Stage.TOY, self.spec.task)))
+        kept = Kept()
         with self._container(Stage.TOY, held, image) as ran:
             if (code := failure_of(ran.outcome)) is not None:
                 return self._failed(code, Stage.TOY, ran)
             if self.spec.queue is Queue.TOY:
                 self._move(JobStatus.SCORING)
-            read = read_predictions(ran, check=self.interruption.check)
+            read = self._read(ran, wanted, kept)
         odd = job_warnings(read, ran.outcome)
         if is_empty(read):
             return self._failed(FailureCode.NO_PREDICTION, Stage.TOY, ran, odd)
-        report = report_of(read, ran)
+        report = report_of(read, ran, kept.slices)
         self.client.toy_reported(self.spec.job, ToyReported(token=self.spec.token, report=report))
-        return self._finished([], odd)
+        return ToyEnd(warnings=odd, object_threshold=object_threshold(read))
 
-    def _hidden(self, held: Held, image: ImageFacts) -> Finished | Failed:
-        """Run on the hidden cases; of these nothing is told but sketches and scores, to the server."""
+    def _hidden(self, held: Held, image: ImageFacts, threshold: float | None) -> Finished | Failed:
+        """Run on the hidden cases; of these nothing is told but what scoring keeps, to the server."""
+        wanted = Wanted(details=True, rule=self._rule(threshold), shown=frozenset(self.spec.show))
+        kept = Kept()
         with ExitStack() as afterwards:
             afterwards.callback(self._forget)  # or the next container of the image could hear what this one read
             ran = afterwards.enter_context(self._container(Stage.HIDDEN, held, image))
             if (code := failure_of(ran.outcome)) is not None:
                 return self._failed(code, Stage.HIDDEN, ran)
             self._move(JobStatus.SCORING)
-            read = read_predictions(ran, check=self.interruption.check)
+            read = self._read(ran, wanted, kept)
         odd = job_warnings(read, ran.outcome)
         if is_empty(read):
             return self._failed(FailureCode.NO_PREDICTION, Stage.HIDDEN, ran, odd)
-        return self._finished([self._result(case) for case in read], odd)
+        return self._finished([self._result(case, kept) for case in read], odd, threshold)
+
+    def _rule(self, threshold: float | None) -> ObjectRule | None:
+        if threshold is None:
+            return None
+        return ObjectRule(threshold=threshold, min_volume_mm3=self.spec.object_min_volume_mm3)
+
+    def _read(self, ran: Ran, wanted: Wanted, kept: "Kept") -> list[ToyCase]:
+        """Read predictions; what is kept of them beside sketches goes to the server as it comes."""
+
+        def keep(case: Case, reading: PixelReading) -> None:
+            if reading.details is not None:
+                content = reading.details.to_bytes()
+                kept.details[case.name] = self.client.put_details(self.spec.job, self.spec.token, content)
+            if case.name in wanted.shown and (slices := slices_of(case, reading)) is not None:
+                content = slices.to_bytes()
+                kept.slices[case.name] = self.client.put_slices(self.spec.job, self.spec.token, content)
+
+        return read_predictions(ran, check=self.interruption.check, wanted=wanted, keep=keep)
 
     @contextmanager
     def _container(self, stage: Stage, held: Held, image: ImageFacts) -> Iterator[Ran]:
@@ -191,13 +216,40 @@ class Attempt:
         detail = f"exit code {ran.outcome.exit_code}" if stage is Stage.TOY and code is FailureCode.EXIT else ""
         return Failed(token=self.spec.token, code=code, stage=stage, detail=detail, warnings=odd or [])
 
-    def _finished(self, cases: list[CaseResult], odd: list[JobWarning]) -> Finished:
-        return Finished(token=self.spec.token, cases=cases, warnings=odd, evaluator_version=evaluator.__version__)
+    def _finished(self, cases: list[CaseResult], odd: list[JobWarning], threshold: float | None = None) -> Finished:
+        return Finished(
+            token=self.spec.token,
+            cases=cases,
+            warnings=odd,
+            evaluator_version=evaluator.__version__,
+            object_threshold=threshold,
+        )
 
-    def _result(self, case: ToyCase) -> CaseResult:
+    def _result(self, case: ToyCase, kept: "Kept") -> CaseResult:
         """Put a sketch to the server, or name a score."""
         self.interruption.check()
         if isinstance(case.reading, SampleReading):
             return CaseResult(case=case.case, score=case.reading.score, label=case.reading.label)
         sha256 = self.client.put_sketch(self.spec.job, self.spec.token, case.reading.sketch.to_bytes())
-        return CaseResult(case=case.case, sketch_sha256=sha256)
+        return CaseResult(
+            case=case.case,
+            sketch_sha256=sha256,
+            details_sha256=kept.details.get(case.case),
+            slices_sha256=kept.slices.get(case.case),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyEnd:
+    """What of a toy start is needed afterwards."""
+
+    warnings: list[JobWarning]
+    object_threshold: float | None  # pixel task: by which the hidden cases' objects are detected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What was put to the server of cases beside their sketches: case -> sha256."""
+
+    details: dict[str, str] = field(default_factory=dict)
+    slices: dict[str, str] = field(default_factory=dict)

@@ -4,16 +4,17 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 from evaluator.dataset import TOY
 from evaluator.formats import SUFFIX, Volume
 from evaluator.parser.opening import opened
-from evaluator.readings import Status
+from evaluator.readings import PixelReading, Status
+from evaluator.slices import Slices
 from evaluator.wording import Report
 from server.protocol import ContainerUser, FailureCode, Limits, Task
 from worker.archives import BadArchive, image_digest
@@ -21,7 +22,7 @@ from worker.holdings import case_in
 from worker.images import ImageFault, load_archive
 from worker.runners.base import Outcome, Runner
 from worker.runners.docker import DockerRunner, Engine, ImageFacts
-from worker.scoring import is_empty, read_predictions, report_of
+from worker.scoring import Wanted, is_empty, read_predictions, report_of, slices_of
 from worker.starts import Case, Ran, Start, failure_of, own_user, prediction_name, started
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Trial:
     failure: FailureCode | None
     report: Report | None  # None where it failed
     outcome: Outcome
+    slices: Mapping[str, Slices] = field(default_factory=dict)  # of each case, pixel task
 
 
 def try_image(
@@ -88,10 +90,17 @@ def _judged(ran: Ran) -> Trial:
     failure = failure_of(ran.outcome)
     if failure is not None:
         return Trial(failure=failure, report=None, outcome=ran.outcome)
-    read = read_predictions(ran, check=lambda: None)
+    slices: dict[str, Slices] = {}
+
+    def keep(case: Case, reading: PixelReading) -> None:
+        if (found := slices_of(case, reading)) is not None:
+            slices[case.name] = found
+
+    wanted = Wanted(shown=frozenset(case.name for case in ran.start.cases))
+    read = read_predictions(ran, check=lambda: None, wanted=wanted, keep=keep)
     report = report_of(read, ran)
     failure = FailureCode.NO_PREDICTION if is_empty(read) else None
-    return Trial(failure=failure, report=report, outcome=ran.outcome)
+    return Trial(failure=failure, report=report, outcome=ran.outcome, slices=slices)
 
 
 def toy_cases(data: Path, dataset: str, task: Task) -> tuple[Case, ...]:

@@ -110,6 +110,8 @@ def job_spec(
     limits: Limits = LIMITS,
     user: ContainerUser = ContainerUser.NOBODY,
     archive_sha256: str = "0" * 64,
+    show: tuple[str, ...] = (),
+    object_min_volume_mm3: float = 0.0,
 ) -> JobSpec:
     """A job as the server gives it."""
     return JobSpec(
@@ -127,6 +129,8 @@ def job_spec(
         budget_s=budget_s,
         limits=limits,
         user=user,
+        show=list(show),
+        object_min_volume_mm3=object_min_volume_mm3,
     )
 
 

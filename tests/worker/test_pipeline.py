@@ -7,10 +7,14 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evaluator.details import Details
 from evaluator.metrics import voxels
+from evaluator.objects import Detection, Detections
 from evaluator.sketch import Sketch
+from evaluator.slices import Slices
 from server.protocol import FailureCode, JobSpec, JobStatus, Queue, RunStarted, RunStartedReply, Stage, Task
 from tests.worker.cases import HIDDEN, TOY
 from tests.worker.conftest import Build, job_spec
@@ -43,6 +47,43 @@ def test_a_final_pixel_job_is_scored_from_sketches(build: Build, challenge: Path
     sketches = [Sketch.from_bytes(server.sketches[str(case.sketch_sha256)]) for case in server.finished.cases]
     assert [sketch.n_positive for sketch in sketches] == [8, 0, 8, 0, 8, 0]
     assert voxels.average_precision(Sketch.total(sketches)) == 1.0
+
+
+def test_objects_are_detected_at_the_threshold_of_the_toy_cases(build: Build, challenge: Path, host: Host) -> None:
+    _, server = judge(job_spec(challenge, build(COPY)), host)
+    assert server.finished is not None
+    assert server.finished.object_threshold == pytest.approx(0.9, abs=1e-3)  # of the cubes, in half precision
+    found = [Details.from_bytes(server.details[str(case.details_sha256)]) for case in server.finished.cases]
+    cube = Detection(volume_mm3=8.0, centre=(3, 3, 3), matched=True)  # 2 to 3, and of two voxels the further one
+    one = Detections(objects=1, detections=1, true_positives=1, largest=(cube,))
+    none = Detections(objects=0, detections=0, true_positives=0)
+    assert [details.objects for details in found] == [one, none] * 3
+    assert [details.slices.n_positive for details in found] == [2, 0] * 3
+
+
+def test_small_objects_are_dropped_as_the_challenge_says(build: Build, challenge: Path, host: Host) -> None:
+    _, server = judge(job_spec(challenge, build(COPY), object_min_volume_mm3=8.5), host)
+    found = [Details.from_bytes(content).objects for content in server.details.values()]
+    assert {one.detections for one in found if one} == {0}
+
+
+def test_slices_are_kept_of_toy_cases_and_of_those_for_show(build: Build, challenge: Path, host: Host) -> None:
+    shown = ("test_2.nii.gz",)
+    _, server = judge(job_spec(challenge, build(COPY), show=shown), host)
+    assert server.finished is not None
+    report: Any = server.toy_report
+    toys = [Slices.from_bytes(server.slices[case["slices_sha256"]]) for case in report["cases"]]
+    assert [(one.z, int(one.label.sum())) for one in toys] == [(2, 4), (4, 0)] * 2
+    assert all(np.abs(one.prediction - one.image / 255).max() < 0.01 for one in toys)  # the prediction is the input
+    kept = {case.case: case.slices_sha256 for case in server.finished.cases if case.slices_sha256}
+    assert tuple(kept) == shown
+    assert Slices.from_bytes(server.slices[kept[shown[0]]]).z == 2
+
+
+def test_a_sample_job_keeps_nothing_beside_its_numbers(build: Build, challenge: Path, host: Host) -> None:
+    _, server = judge(job_spec(challenge, build(SCORES), task=Task.SAMPLE, show=("test_2.nii.gz",)), host)
+    assert server.finished is not None
+    assert (server.details, server.slices, server.finished.object_threshold) == ({}, {}, None)
 
 
 def test_the_toy_report_comes_before_the_hidden_start(build: Build, challenge: Path, host: Host) -> None:

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,8 +43,12 @@ def test_the_report_is_the_server_s_to_the_last_digit(
     assert found.failure is None
     assert found.report is not None
     assert server.toy_report is not None
-    for field in ("task", "ap", "cases", "warnings", "distinct", "evaluator_version"):
+    for field in ("task", "ap", "curve", "histogram", "warnings", "distinct", "evaluator_version"):
         assert found.report[field] == server.toy_report[field]
+    theirs: Any = server.toy_report["cases"]
+    kept = {case["case"]: case.pop("slices_sha256") for case in theirs}
+    assert found.report["cases"] == theirs
+    assert {case: sha256(slices.to_bytes()).hexdigest() for case, slices in found.slices.items()} == kept
 
 
 @pytest.mark.docker
