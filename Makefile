@@ -30,7 +30,7 @@ images:  ## build the reference submissions
 	@.venv/bin/mood images
 
 bench:  ## ratios, in one run on the same files
-	@for script in benchmarks/{overhead,upload,localised,evaluator}.py; do echo "== $$script"; .venv/bin/python $$script; done
+	@for script in benchmarks/{overhead,upload,localised,ranking,evaluator}.py; do echo "== $$script"; .venv/bin/python $$script; done
 
 clean:  ## remove what the demo and the tests left in this folder
 	rm -rf var build .pytest_cache .mypy_cache .ruff_cache
