@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from evaluator.ranking.schemes import (
 )
 from evaluator.ranking.scores import Scores, ScoresError, Units
 from evaluator.ranking.stability import PERCENTILES, Bootstrap, Floats, bootstrap, means_of_draws
+
+MOST_TESTED_UNASKED: Final = 20  # teams; with more, testing all pairs takes longer than anybody waits unasked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,11 @@ def board(scores: Scores, scheme: Scheme = Scheme.AGGREGATE, *, resamples: int =
     """Rank under a scheme; `resamples` of the cases, 0 for none. Raises ScoresError where it is undefined."""
     units = scores.units()
     _check(units, scheme, resamples)
-    comparisons = {name: by_flipping(of, seed=(seed, i)) for i, (name, of) in enumerate(units.items())}
-    rankings = _rankings(units, comparisons)
+    tested = scheme is Scheme.TESTS or len(_teams(units)) <= MOST_TESTED_UNASKED
+    comparisons = {
+        name: by_flipping(of, seed=(seed, i)) if tested else () for i, (name, of) in enumerate(units.items())
+    }
+    rankings = _rankings(units, comparisons, tested=tested)
     found = side_by_side(rankings)
     return Board(
         scheme=scheme,
@@ -98,18 +103,18 @@ def board(scores: Scores, scheme: Scheme = Scheme.AGGREGATE, *, resamples: int =
         schemes=found if any(_many(of) > 1 for of in units.values()) else [],
         comparisons=comparisons,
         drawn=_draw(units, scheme, rankings[scheme], resamples, seed) if resamples else None,
-        notes=(*scores.notes, *_about(units)),
+        notes=(*scores.notes, *_about(units, tested=tested)),
     )
 
 
-def _rankings(units: Units, comparisons: Mapping[str, Sequence[Comparison]]) -> dict[Scheme, Ranking]:
-    """Rank under each scheme; test-based where a difference could be significant."""
-    teams = list(next(iter(units.values())))
+def _rankings(units: Units, comparisons: Mapping[str, Sequence[Comparison]], *, tested: bool) -> dict[Scheme, Ranking]:
+    """Rank under each scheme; test-based where it was tested, and a difference could be significant."""
+    teams = _teams(units)
     testable = {name: found for name, found in comparisons.items() if not untestable(len(teams), _many(units[name]))}
     return {
         Scheme.AGGREGATE: aggregate_then_rank(units),
         Scheme.RANKS: rank_then_aggregate(units),
-        Scheme.TESTS: rank_by_tests(teams, testable),
+        Scheme.TESTS: rank_by_tests(teams, testable if tested else {}),
     }
 
 
@@ -147,15 +152,22 @@ def _draw(units: Units, scheme: Scheme, ranking: Ranking, resamples: int, seed: 
     return Drawn(resamples=resamples, seed=seed, ranks=bootstrap(ranking, higher_is_better), values=values)
 
 
-def _about(units: Units) -> Iterator[str]:
-    """Say what the values cannot tell."""
-    teams = list(next(iter(units.values())))
+def _about(units: Units, *, tested: bool) -> Iterator[str]:
+    """Say what the values cannot tell, and what was left out."""
+    teams = _teams(units)
+    if not tested:
+        yield f"Over {MOST_TESTED_UNASKED} teams pairs are tested only where the scheme is {Scheme.TESTS}."
     if len(teams) == 1:
         yield f"{teams[0]} is the only team: there is nobody to compare it with."
         return
     for name, of in units.items():
         if len({tuple(sorted(values)) for values in of.values()}) == 1:
             yield f"{name}: all teams have the same values, so that it orders nobody."
+
+
+def _teams(units: Units) -> list[str]:
+    """Every data set has them all."""
+    return list(next(iter(units.values())))
 
 
 def _many(of: Mapping[str, Sequence[float]]) -> int:

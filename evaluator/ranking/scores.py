@@ -11,6 +11,7 @@ from typing import Final
 
 COLUMNS: Final = ("task", "alg_name", "value")  # challengeR's names; `task` is the data set
 CASE: Final = "case"  # its column for what was scored; optional here
+_LARGEST: Final = 1e100
 _MISSING: Final = {"", "na", "nan", "n/a"}  # counts 0
 
 Units = Mapping[str, Mapping[str, Sequence[float]]]  # data set -> team -> one value a unit, in the same order for all
@@ -136,6 +137,8 @@ def _number(text: str, where: str) -> float | None:
         raise ScoresError(f"{where}: {text!r} is not a number. Write it as 0.5, or NA where missing.") from error
     if not math.isfinite(value):
         raise ScoresError(f"{where}: {text!r} is not finite. Write a number, or NA where missing.")
+    if abs(value) > _LARGEST:
+        raise ScoresError(f"{where}: {text!r} is beyond ±{_LARGEST:g}, where sums are no longer numbers")
     return value
 
 

@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 
 from evaluator import ranking
 from evaluator.ranking import Scheme, Scores, ScoresError
@@ -85,6 +88,43 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert found["brain"]['A, "the" first'] == {"x": 1 / 3, "y": None}
     assert found["brain"]["B"] == {"x": None, "y": 0.25}
     assert found["abdom"] == {'A, "the" first': {"x": None}, "B": {"x": 1e-300}}
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.binary(max_size=80)
+    | st.lists(st.sampled_from(["d", "A", "B", "NA", "nan", "", "0.5", "-1e99", "1e308", "inf", '"', ",", "\n"])).map(
+        lambda cells: (HEAD + ",".join(cells)).encode()
+    )
+)
+def test_any_file_gives_a_board_or_a_sentence(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.csv"
+        path.write_bytes(content)
+        try:
+            json.dumps(ranking.board(ranking.read_scores(path), resamples=3).as_dict(), allow_nan=False)
+        except ScoresError as error:
+            event(str(error)[len(str(path)) :][:40])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("de"),
+        st.dictionaries(
+            st.sampled_from("ABCD"), st.lists(st.none() | st.floats(-2, 2), min_size=2, max_size=3), min_size=1
+        ),
+        min_size=1,
+    )
+)
+def test_a_team_that_lacks_all_of_a_data_set_is_above_nobody_who_has_some(
+    cases: dict[str, dict[str, list[float | None]]],
+) -> None:
+    board = ranking.board(of(cases)).ranking
+    for name, teams in cases.items():
+        ranks = board.ranks(name)
+        real = [ranks[team] for team, values in teams.items() if None not in values]
+        lacking = [rank for team, rank in ranks.items() if all(value is None for value in teams.get(team, []))]
+        assert max(real, default=0) <= min(lacking, default=9)
 
 
 # --- boards ---------------------------------------------------------------------------------------------------------
@@ -171,6 +211,15 @@ def test_a_board_tells_of_one_team_and_of_values_that_order_nobody() -> None:
     assert "A is the only team" in ranking.board(of({"d": {"A": [0.5, 0.6]}})).notes[0]
     equal = ranking.board(of({"d": {"A": [0.5, 0.6], "B": [0.5, 0.6]}, "e": {"A": [0.1], "B": [0.2]}}))
     assert equal.notes == ("d: all teams have the same values, so that it orders nobody.",)
+
+
+def test_pairs_of_many_teams_are_tested_only_where_asked_for() -> None:
+    scores = of({"d": {f"T{i:02}": [i + j / 100 for j in range(14)] for i in range(21)}})
+    unasked, asked = (ranking.board(scores, scheme) for scheme in (Scheme.AGGREGATE, Scheme.TESTS))
+    assert unasked.comparisons == {"d": ()}
+    assert {one.ranks[Scheme.TESTS] for one in unasked.schemes} == {None}
+    assert unasked.notes == ("Over 20 teams pairs are tested only where the scheme is test-based.",)
+    assert len(asked.comparisons["d"]) == 210
 
 
 def test_a_board_as_json_keeps_the_keys_of_the_first_form() -> None:
