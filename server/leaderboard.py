@@ -62,6 +62,8 @@ class Resampling:
     made_at: datetime
     resamples: int
     seed: int
+    notes: tuple[str, ...] = ()  # what is too small to say anything, and what is missing; sentences
+    scheme_notes: tuple[str, ...] = ()  # the same of the other schemes
 
 
 @dataclass(frozen=True, kw_only=True)

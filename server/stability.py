@@ -10,16 +10,15 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from evaluator.analysis.tables import Row, Table
+from evaluator.ranking import ALPHA, CONSENSUS
 from server import analyses, leaderboard
 from server.leaderboard import BoardRow, BoardView, Resampling
 from server.models import Challenge
 from server.protocol import Task
 
-CONSENSUS: Final = "consensus"  # stands where a data set's name stands: over all of them
-
 
 class Scheme(StrEnum):
-    """How values become ranks; also the columns of the table `schemes`."""
+    """How values become ranks; each is a column of the table `schemes`."""
 
     AGGREGATE_THEN_RANK = "aggregate_then_rank"  # the official one
     RANK_THEN_AGGREGATE = "rank_then_aggregate"
@@ -41,15 +40,25 @@ def said(scheme: Scheme, task: Task) -> str:
         return "Aggregate, then rank: a team's one AP on each data set is ranked, and its ranks there are averaged."
     if scheme is Scheme.TEST_BASED:
         return (
-            "On each data set a team is ranked by how many others it beats significantly (one-sided tests at 5 %, "
-            "with Holm's correction), and its ranks on the data sets are averaged."
+            f"On each data set a team is ranked by how many others it is significantly better than (one-sided tests at "
+            f"{ALPHA:.0%}, with Holm's correction), and its ranks on the data sets are averaged."
         )
     if task is Task.SAMPLE:
         return (
             "This scheme ranks case by case, and then averages the ranks. It is undefined in the sample task: "
             "a single case has no AP."
         )
-    return "The teams are ranked on each batch of cases; a data set's rank is that of the mean over its batches."
+    return (
+        "The teams are ranked on each batch of cases, and on a data set by the mean of these ranks; the ranks on the "
+        "data sets are averaged."
+    )
+
+
+def notes(view: BoardView, scheme: Scheme) -> tuple[str, ...]:
+    """Give what the analyses say of the ranking by a scheme: sentences."""
+    if view.resampling is None:
+        return ()
+    return view.resampling.notes if scheme is Scheme.AGGREGATE_THEN_RANK else view.resampling.scheme_notes
 
 
 def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
@@ -76,7 +85,13 @@ def with_stability(
     return replace(
         view,
         rows=tuple(stable_row(row, view.datasets, ranks, values, schemes) for row in view.rows),
-        resampling=Resampling(made_at=made_at, resamples=resamples, seed=seed),
+        resampling=Resampling(
+            made_at=made_at,
+            resamples=resamples,
+            seed=seed,
+            notes=tables["consensus"].notes if "consensus" in tables else (),
+            scheme_notes=tables["schemes"].notes if "schemes" in tables else (),
+        ),
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from evaluator.ranking import CONSENSUS
 from server.leaderboard import BoardRow, BoardView
 from server.metric_boards import MetricBoard, MetricRow
-from server.stability import CONSENSUS, Scheme
+from server.stability import Scheme
 from server.web.rendering import number
 
 Order = Literal["asc", "desc"]

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from server import accounts
 from server.db import Database
-from server.errors import Conflict, Invalid, NotFound
-from server.models import Account, ApiToken, Host, LoginSession
-from server.protocol import HostReport
-from tests.server.world import NOW
+from server.errors import Conflict, Invalid, NotAllowed, NotFound
+from server.models import Account, Analysis, ApiToken, Host, LoginSession
+from server.protocol import HostReport, Task
+from tests.server.world import NOW, World
 
 PASSWORD = "correct horse battery"
 
@@ -179,3 +179,49 @@ def test_each_worker_of_a_host_has_its_own_report(embedded_db: Database) -> None
         (host,) = accounts.hosts(s)
         assert set(host.report or {}) == {"w0", "w1"}
         assert host.seen_at == NOW
+
+
+def test_a_team_takes_its_name_back_and_gives_it_again(embedded_world: World) -> None:
+    world = embedded_world
+    world.team()
+    with world.db.write() as s:
+        account = world.account(s)
+        assert account.team is not None
+        for shown in (False, False, True):
+            accounts.show_name(s, account.team, shown=shown, account=account, now=NOW)
+            assert account.team.anonymous is not shown
+    assert world.history("team", account.team.id) == ["anonymous", "named"]
+
+
+def test_a_name_that_was_taken_back_is_in_no_analysis(embedded_world: World) -> None:
+    world = embedded_world
+    world.team()
+    with world.db.write() as s:
+        account = world.account(s)
+        challenge = world.challenge(s)
+        s.add(Analysis(challenge_id=challenge.id, task=Task.PIXEL, fingerprint="", content={}, computed_at=NOW))
+        assert account.team is not None
+        accounts.show_name(s, account.team, shown=False, account=account, now=NOW)
+        assert s.query(Analysis).count() == 0
+
+
+def test_only_members_and_organizers_decide_about_a_name(embedded_world: World) -> None:
+    world = embedded_world
+    organizer = world.organizer()
+    world.team()
+    world.team("Other")
+    with world.db.write() as s:
+        team = world.account(s).team
+        assert team is not None
+        with pytest.raises(NotAllowed):
+            accounts.show_name(s, team, shown=False, account=world.account(s, "Other"), now=NOW)
+        assert not team.anonymous
+        accounts.show_name(s, team, shown=False, account=s.get_one(Account, organizer), now=NOW)
+        assert team.anonymous
+
+
+def test_teams_are_listed_by_name(embedded_world: World) -> None:
+    for name in ("beta", "Alpha", "Gamma"):
+        embedded_world.team(name)
+    with embedded_world.db.read() as s:
+        assert [team.name for team in accounts.teams(s)] == ["Alpha", "beta", "Gamma"]

@@ -1,8 +1,12 @@
 """Which submissions count, and how the board shows them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from server import leaderboard, submissions
+from server.errors import Invalid
 from server.leaderboard import BoardView
 from server.models import Account, Board, Dataset, Job, Score, Team
 from server.protocol import Queue, Task
@@ -70,10 +74,10 @@ def test_tied_teams_share_the_smallest_rank(world: World) -> None:
     for team in ("B", "A"):
         score(world, team)
     score(world, "C", constant=True)
-    assert [(row.rank, row.team, row.mean_rank) for row in board(world).rows] == [
-        (1, "A", 1.5),
-        (1, "B", 1.5),
-        (3, "C", 3.0),
+    assert [(row.rank, row.is_tied, row.team, row.mean_rank) for row in board(world).rows] == [
+        (1, True, "A", 1.5),
+        (1, True, "B", 1.5),
+        (3, False, "C", 3.0),
     ]
 
 
@@ -88,18 +92,80 @@ def test_anonymous_teams_are_ranked_without_their_names(world: World) -> None:
     assert "Zebra" not in text
 
 
+def publish(world: World, organizer: str, *, published: bool = True, sealed_until: datetime | None = None) -> None:
+    with world.db.write() as s:
+        account = s.get_one(Account, organizer)
+        challenge = world.challenge(s)
+        leaderboard.publish(
+            s, challenge, Task.SAMPLE, published, account, world.later(minutes=1), sealed_until=sealed_until
+        )
+
+
+def visible(world: World, task: Task = Task.SAMPLE) -> bool:
+    with world.db.read() as s:
+        return leaderboard.visible(s, world.challenge(s), task, world.now)
+
+
 def test_publishing_is_a_switch_that_is_recorded(world: World) -> None:
     organizer = world.organizer()
-    assert not board(world).published
+    assert not visible(world)
     for published in (True, False, True):
-        with world.db.write() as s:
-            account = s.get_one(Account, organizer)
-            leaderboard.publish(s, world.challenge(s), Task.SAMPLE, published, account, world.later(minutes=1))
-        assert board(world).published is published
-    assert not board(world, Task.PIXEL).published
+        publish(world, organizer, published=published)
+        assert board(world).published is visible(world) is published
+    assert not visible(world, Task.PIXEL)
     with world.db.read() as s:
         row = s.query(Board).one()
         assert (row.changed_by, row.changed_at) == (organizer, world.now)
+    assert world.history("board", row.id) == ["open", "closed", "open"]
+
+
+def test_a_sealed_board_opens_by_itself(world: World) -> None:
+    opens = NOW + timedelta(hours=1)
+    publish(world, world.organizer(), sealed_until=opens)
+    assert (board(world).published, board(world).sealed_until, visible(world)) == (True, opens, False)
+    world.now = opens
+    assert visible(world)
+
+
+def test_a_seal_is_lifted_by_publishing_and_gone_once_taken_back(world: World) -> None:
+    organizer = world.organizer()
+    publish(world, organizer, sealed_until=NOW + timedelta(hours=1))
+    publish(world, organizer)
+    assert visible(world)
+    publish(world, organizer, published=False, sealed_until=NOW + timedelta(hours=1))
+    world.later(hours=2)
+    assert (board(world).sealed_until, visible(world)) == (None, False)
+
+
+def test_a_seal_that_would_be_over_already_is_refused(world: World) -> None:
+    with pytest.raises(Invalid, match="that is over"):
+        publish(world, world.organizer(), sealed_until=NOW)
+    assert not visible(world)
+
+
+@pytest.mark.parametrize("text", ["2026-12-31T18:00", "2026-12-31T19:00+01:00"])
+def test_an_instant_without_a_zone_is_utc(text: str) -> None:
+    assert leaderboard.instant(text) == datetime(2026, 12, 31, 18, tzinfo=UTC)
+
+
+def test_what_is_no_instant_is_refused() -> None:
+    with pytest.raises(Invalid, match="is no date with a time"):
+        leaderboard.instant("tomorrow")
+
+
+def test_a_team_has_its_own_scored_submissions(world: World) -> None:
+    first = score(world, "A")
+    second = score(world, "A", constant=True)
+    score(world, "B")
+    score(world, "A", task=Task.PIXEL)
+    world.submit("A", task=Task.SAMPLE, archive=b"not an image")
+    with world.db.read() as s:
+        team = world.account(s, "A").team_id or ""
+        found = leaderboard.attempts(s, world.challenge(s), Task.SAMPLE, team)
+    assert [(one.submission, one.counts, one.values["brain"]) for one in found] == [
+        (second, True, 0.75),
+        (first, False, 1.0),
+    ]
 
 
 def test_csv_has_challengers_columns_and_every_digit(world: World) -> None:

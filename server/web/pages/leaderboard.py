@@ -65,6 +65,7 @@ class Shown:
     metric: MetricBoard | None
     heading: str
     lead: str  # sentences above the table
+    notes: tuple[str, ...]  # sentences below it
     table: BoardTable
     own: str | None  # the reader's team, as the board names it
     attempts: tuple[Attempt, ...]
@@ -157,8 +158,9 @@ def read(session: Session, visitor: Person | None, task: Task, wish: Wish) -> Sh
     reader = Reader(submission=ranked, sees_submissions=visitor is not None and visitor.is_organizer)
     metric = metric_boards.board(session, challenge, task, wish.metric) if wish.metric else None
     heading, lead = TITLES[wish.scheme], stability.said(wish.scheme, task)
+    notes = stability.notes(board, wish.scheme)
     if metric:
-        heading, lead = metric.title, METRIC_LEAD.format("Lower" if metric.lower_is_better else "Higher")
+        heading, lead, notes = metric.title, METRIC_LEAD.format("Lower" if metric.lower_is_better else "Higher"), ()
         headings, lines = board_table.by_metric(metric, reader)
     elif wish.scheme is Scheme.AGGREGATE_THEN_RANK:
         headings, lines = board_table.official(board, reader)
@@ -169,6 +171,7 @@ def read(session: Session, visitor: Person | None, task: Task, wish: Wish) -> Sh
         metric=metric,
         heading=heading,
         lead=lead,
+        notes=notes,
         table=board_table.table(headings, lines, sort=wish.sort, order=wish.order),
         own=next((row.team for row in board.rows if row.submission == ranked), None),
         attempts=attempts,

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 from sqlalchemy import select
 
 from server import accounts
 from server.models import View
 from server.protocol import HostReport, Task
-from tests.server.web.conftest import People
+from tests.server.companion_maker import claim_on, load_companion
+from tests.server.web.conftest import People, Play
 from tests.server.world import World
 
 
@@ -76,3 +79,50 @@ def test_what_an_organizer_looks_at_is_recorded(people: People, world: World) ->
         f"submission {submission}",
         "unpublished leaderboard, pixel task",
     ]
+
+
+def test_page_says_what_is_published_and_sealed(people: People) -> None:
+    organizer = people.organizer()
+    organizer.fill("/leaderboard/sample/publish", published="true", sealed_until="2026-03-02T12:00")
+    organizer.fill("/leaderboard/pixel/publish", published="true")
+    page = organizer.get("/organizer").text
+    assert "2 Mar 2026, 12:00 UTC" in page
+    assert "sealed" in page
+    assert "published" in page
+
+
+def test_organizer_takes_a_teams_name_off(people: People, world: World) -> None:
+    world.team("One")
+    with world.db.read() as session:
+        team = world.account(session, "One").team_id
+    organizer = people.organizer()
+    assert "under its name" in organizer.get("/organizer/teams").text
+    assert organizer.fill(f"/organizer/teams/{team}/name", anonymous="true").status_code == 303
+    assert "without its name" in organizer.get("/organizer/teams").text
+    assert world.history("team", team or "") == ["anonymous"]
+    assert organizer.fill("/organizer/teams/nothing/name", anonymous="true").status_code == 404
+
+
+def test_teams_and_companion_sets_are_for_organizers(people: People, world: World) -> None:
+    world.team("One")
+    with world.db.read() as session:
+        team = world.account(session, "One").team_id
+    browser = people.browser("Other")
+    assert browser.get("/organizer/teams").status_code == 403
+    assert browser.fill(f"/organizer/teams/{team}/name", anonymous="true").status_code == 403
+    assert browser.fill("/organizer/companions").status_code == 403
+
+
+def test_without_a_companion_set_there_is_none_to_run_on(people: People) -> None:
+    organizer = people.organizer()
+    assert "Companion sets" not in organizer.get("/organizer").text
+    assert organizer.fill("/organizer/companions").status_code == 404
+
+
+def test_counting_submissions_run_on_companion_sets(people: People, world: World, play: Play, tmp_path: Path) -> None:
+    play.scored("One")
+    load_companion(world, tmp_path / "analysis")
+    organizer = people.organizer()
+    assert "tiny-analysis" in organizer.get("/organizer").text
+    assert organizer.fill("/organizer/companions").status_code == 303
+    assert claim_on(world, "tiny-analysis") is not None
