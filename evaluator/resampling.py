@@ -4,7 +4,7 @@ Nothing is read or scored again. Counts of voxels add up, so a resample's counts
 that scikit-learn gives for the drawn cases one by one is reproduced to rounding (a test compares them).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 _ROWS: Final = 16  # resamples at once
 _PRODUCT: Final = 1 << 18  # multiplications; OpenBLAS shares more out to threads, which on a busy machine wait for long
 _LEAST_COLUMNS: Final = 256
+_NOTHING: Final = 1e-300  # beside units: no number of them changes, and where nothing is drawn 0 / 0 becomes 0
 
 
 def draws(
@@ -58,8 +59,9 @@ def ap_of_scores(scores: Sequence[float], labels: Sequence[int], counts: NDArray
     for start in range(0, len(counts) if order.size else 0, _ROWS):
         rows = slice(start, start + _ROWS)
         weights = counts[rows][:, order].astype(np.float64)
-        every = np.cumsum(weights, axis=1)[:, ends]
-        found[rows] = _average_precision([(np.cumsum(weights * positive, axis=1)[:, ends], every)])
+        true = np.cumsum(weights * positive, axis=1)[:, ends]
+        every = np.cumsum(weights, axis=1)[:, ends] + _NOTHING
+        found[rows] = _ratio(_gain(np.diff(true, axis=1, prepend=0), true, every), true[:, -1])
     return found
 
 
@@ -75,20 +77,23 @@ def ap_of_sketches(sketches: Sequence[Sketch], counts: NDArray[np.integer]) -> F
     positive_bins = [sketch.bins[sketch.positive > 0] for sketch in sketches]
     bins = np.unique(np.concatenate([*positive_bins, np.empty(0, np.uint16)]))[::-1]
     positive = np.zeros((len(sketches), bins.size))
-    every = np.zeros((len(sketches), bins.size))
+    every = np.full((len(sketches) + 1, bins.size), _NOTHING)  # the last row counts once
     for row, sketch in enumerate(sketches):
         first = np.searchsorted(sketch.bins, bins)  # of the case's bins from this score upwards
         positive[row] = _from_the_top(sketch.positive)[first]
         every[row] = _from_the_top(sketch.positive + sketch.negative)[first]
     having = positive.any(axis=1)  # cases that add to the true positives
+    positive = positive[having]
+    gained = np.diff(positive, axis=1, prepend=0)
     found = np.full(len(counts), np.nan)
     for start in range(0, len(counts) if bins.size else 0, _ROWS):
         rows = slice(start, start + _ROWS)
-        weights = counts[rows].astype(np.float64)
-        found[rows] = _average_precision(
-            (weights[:, having] @ positive[having, block], weights @ every[:, block])
-            for block in _blocks(bins.size, len(sketches))
-        )
+        weights = np.hstack([counts[rows], np.ones((len(counts[rows]), 1))])
+        of_positive = weights[:, :-1][:, having]
+        gain = np.zeros(len(weights))
+        for block in _blocks(bins.size, len(sketches)):
+            gain += _gain(of_positive @ gained[:, block], of_positive @ positive[:, block], weights @ every[:, block])
+        found[rows] = _ratio(gain, of_positive @ positive[:, -1])
     return found
 
 
@@ -139,22 +144,17 @@ def _blocks(columns: int, cases: int) -> Iterator[slice]:
     yield from (slice(start, start + step) for start in range(0, columns, step))
 
 
-def _average_precision(blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
-    """Σ (R_n − R_{n−1}) P_n of each row; nan where nothing is positive. Overwrites what it is given.
+def _gain(gained: Floats, true: Floats, every: Floats) -> Floats:
+    """Σ of positive units times the precision at their score, for each row; float64[rows]. Overwrites `every`.
 
-    `blocks` of (true, every), float64[rows, k] each: positive and all units with at least the k-th score, descending
-    from block to block, for all scores that a positive unit has. They are sums of whole numbers below 2^53, so exact
-    in any order.
+    float64[rows, k] each, by score: `gained` positive units with it, `true` those with at least it, `every` all units
+    with at least it, and `_NOTHING`. All are sums of whole numbers below 2^53, so exact in any order.
     """
-    sums: Floats | float = 0.0
-    before: Floats | float = 0.0
-    for true, every in blocks:
-        last = true[:, -1].copy()
-        np.maximum(every, 1, out=every)  # nothing drawn has such a score: no true positives either
-        np.divide(true, every, out=every)
-        true[:, 1:] -= true[:, :-1].copy()
-        true[:, 0] -= before
-        sums, before = sums + np.einsum("ij,ij->i", true, every), last
-    total = np.asarray(before)
-    found: Floats = np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
+    precision = np.divide(true, every, out=every)
+    return np.asarray(np.einsum("ij,ij->i", gained, precision), dtype=np.float64)
+
+
+def _ratio(gain: Floats, positive: Floats) -> Floats:
+    """Divide by the positive units; nan where there is none."""
+    found: Floats = np.divide(gain, positive, out=np.full(positive.shape, np.nan), where=positive > 0)
     return found
