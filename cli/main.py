@@ -1,13 +1,12 @@
 """The `mood` command. Each command is one module, loaded when it is called, so each needs its own extra only."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from cli.console import complain
+from cli.extras import loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +19,6 @@ class Entry:
     panel: str
 
 
-OURS = {"cli", "server", "worker", "evaluator", "toy_cases", "reference_submissions"}
 RUN, HAND_IN, ORGANIZE, LOOK = "Run it", "Take part", "Organize", "Score and look"
 COMMANDS = {
     "demo": Entry(module="cli.demo", help="Run a whole small challenge on this machine", extra="demo", panel=RUN),
@@ -47,6 +45,9 @@ COMMANDS = {
     "rescore": Entry(
         module="cli.rescore", help="Score all submissions again from what is stored", extra="server", panel=ORGANIZE
     ),
+    "report": Entry(
+        module="cli.report", help="Write the challenge's report, tables and figures", extra="server", panel=ORGANIZE
+    ),
     "user": Entry(module="cli.user", help="Add an account", extra="server", panel=ORGANIZE),
     "host": Entry(
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE
@@ -59,13 +60,7 @@ COMMANDS = {
 
 def load(name: str, entry: Entry) -> Any:
     """Import a command's module; say which extra is missing where that fails."""
-    try:
-        module = import_module(entry.module)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in OURS:
-            raise
-        complain(f"mood {name} needs {error.name}, which is not installed: pip install 'mood-challenge[{entry.extra}]'")
-    command = typer.main.get_command(module.app)
+    command = typer.main.get_command(loaded(entry.module, f"mood {name}", entry.extra).app)
     command.name = name
     return command
 

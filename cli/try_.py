@@ -7,6 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import complain, err, out
+from cli.extras import loaded
 from evaluator.wording import report_lines
 from server.messages import failure
 from server.protocol import ContainerUser, Limits, Stage, Task
@@ -33,8 +34,13 @@ def try_(
     gpu: str | None = typer.Option(None, help="a GPU of this machine, as the engine names it: 0, GPU-…"),
     as_json: bool = typer.Option(False, "--json", help="print the report as the server keeps it, every digit"),
     user: ContainerUser = typer.Option(ContainerUser.NOBODY, help="whom it runs as, where you are root"),
+    html: Path | None = typer.Option(None, help="write the report to this file as a page, with plots and pictures"),
 ) -> None:
     """Run an image on toy cases here, as the server would; ends with 1 where the server would fail it."""
+    # Before the run: who lacks a package hears of it at once.
+    page = loaded("cli.trial_page", "mood try --html", "worker,server") if html is not None else None
+    if html is not None and html.is_dir():
+        complain(f"{html} is a folder: name the file that the page is to be written to.")
     limits = Limits(memory_bytes=round(memory * GB), cpus=cpus)
     columns = (TextColumn("Cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
@@ -56,6 +62,9 @@ def try_(
     except (CannotTry, EngineFault) as error:
         complain(str(error))
     show(trial, as_json=as_json)
+    if page is not None and html is not None and trial.report is not None:
+        page.write(trial, html, image=image, dataset=dataset, task=task)
+        err.print(f"{html}: the report as a page", markup=False, soft_wrap=True)
     if trial.failure is not None:
         raise typer.Exit(1)
 

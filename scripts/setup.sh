@@ -31,11 +31,20 @@ missing=()
 need() { # program, Debian package
   have "$1" || missing+=("$2")
 }
+need_library() { # file, Debian packages
+  local file=$1
+  shift
+  "${python:-false}" -c "import ctypes; ctypes.CDLL('$file')" 2>/dev/null || missing+=("$@")
+}
 [ -n "$python" ] || missing+=(python3)
 if [ -n "$python" ] && ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then missing+=(python3-venv); fi
 if ! have docker || { ! docker version >/dev/null 2>&1 && ! have dockerd; }; then missing+=(docker.io); fi
 need debootstrap debootstrap
 need mkfs.ext4 e2fsprogs
+# What sets the report's PDF.
+need_library libpango-1.0.so.0 libpango-1.0-0 fonts-liberation
+need_library libpangoft2-1.0.so.0 libpangoft2-1.0-0
+need_library libharfbuzz-subset.so.0 libharfbuzz-subset0
 if [ "$purpose" = test ]; then
   need redis-server redis-server
   need chromium chromium

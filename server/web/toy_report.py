@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 UNITS = {Task.PIXEL: "voxels", Task.SAMPLE: "cases"}
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-Picture = Callable[[int, str], str | None]  # (place of a case, sha256 of its slices) -> address of a picture
+Picture = Callable[[int, str], str]  # (place of a case, sha256 of its slices) -> address of a picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +134,17 @@ def stored(report: Mapping[str, Any]) -> StoredReport | None:
         return None
 
 
-def report_view(report: Mapping[str, Any], picture: Picture = lambda _place, _sha256: None) -> ReportView | None:
-    """Put a report into words and plots. None: it is not one."""
+def report_view(report: Mapping[str, Any], picture: Picture = lambda _place, _sha256: "") -> ReportView | None:
+    """Put a report into words and plots; `picture` tells where its pictures are. None: it is not one."""
     found = stored(report)
     if found is None:
         return None
+    kept = {place: case.slices_sha256 for place, case in enumerate(found.cases) if case.slices_sha256}
+    return view_of(found, pictures={place: picture(place, sha256) for place, sha256 in kept.items()})
+
+
+def view_of(found: StoredReport, *, pictures: Mapping[int, str]) -> ReportView:
+    """Put a report into words and plots; `pictures` are addresses by the cases' places."""
     histogram = drawable(found.histogram)
     chance = histogram.prevalence if histogram else None
     curve = Curve(recall=found.curve.recall, precision=found.curve.precision) if found.curve else None
@@ -149,7 +155,7 @@ def report_view(report: Mapping[str, Any], picture: Picture = lambda _place, _sh
         distinct=found.distinct,
         wall_s=found.wall_s,
         peak_memory_bytes=found.peak_memory_bytes,
-        cases=tuple(case_view(case, place, found.task, picture) for place, case in enumerate(found.cases)),
+        cases=tuple(case_view(case, found.task, pictures.get(place)) for place, case in enumerate(found.cases)),
         warnings=tuple((one.code, sentence(one.code, one.count)) for one in found.warnings),
         curve=curve_svg(curve, ap=found.ap, chance=chance) if curve and curve.recall else None,
         histogram=histogram_svg(histogram, of=UNITS[found.task]) if histogram else None,
@@ -158,14 +164,14 @@ def report_view(report: Mapping[str, Any], picture: Picture = lambda _place, _sh
     )
 
 
-def case_view(case: StoredCase, place: int, task: Task, picture: Picture) -> ToyCaseView:
+def case_view(case: StoredCase, task: Task, picture: str | None) -> ToyCaseView:
     """Put one case into words."""
     return ToyCaseView(
         case=case.case,
         is_anomalous=bool(case.label),
         value=score(case.score) if task is Task.SAMPLE else number(case.ap),
         notes=tuple(case_note(code, count) for code, count in case.notes.items()),
-        picture=picture(place, case.slices_sha256) if case.slices_sha256 else None,
+        picture=picture or None,
     )
 
 
