@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 from server import analyses, lifecycle, submissions
 from server.db import Database
 from server.models import Dataset, Job
-from server.protocol import JobStatus
+from server.protocol import JobStatus, Task
 from server.queue import Doorbell
 from server.storage import Store
 
@@ -28,6 +28,7 @@ DISCARD_EVERY = timedelta(seconds=10)  # who uploads and cancels again and again
 INCOMING_KEPT = timedelta(days=1)  # an upload of 10 GB over a slow line takes hours
 STOP_WAITS_S = 10.0
 CHECKERS = 2  # archives read at a time: a slow one does not hold up everybody
+ANALYSES_REST = 3.0  # times as long as one took is waited before the next: scores come one after the other
 ALARM_EVERY = timedelta(minutes=10)  # one log line so often about jobs that wait for a host
 
 
@@ -44,6 +45,7 @@ class Sweeper:
         self._wake_checks = threading.Event()
         self._threads: list[threading.Thread] = []
         self._done_at: dict[str, datetime] = {}
+        self._analyses_rest_until_s: dict[tuple[str, Task], float] = {}
 
     def tick(self, now: datetime) -> lifecycle.SweepReport:
         """Everything once."""
@@ -92,9 +94,12 @@ class Sweeper:
             waiting = analyses.due(s, now)
         made = 0
         for slug, task in waiting:
-            if self._stopping.is_set():
-                break
+            began_s = monotonic()
+            if self._stopping.is_set() or began_s < self._analyses_rest_until_s.get((slug, task), 0.0):
+                continue
             analyses.compute(self._db, self._store, slug, task, now)
+            ended_s = monotonic()
+            self._analyses_rest_until_s[slug, task] = ended_s + ANALYSES_REST * (ended_s - began_s)
             made += 1
         return made
 

@@ -223,6 +223,19 @@ def test_the_sweeper_keeps_it_up_to_date(world: World, backend: Backend) -> None
         sweeper.stop()
 
 
+def test_while_scores_come_in_the_sweeper_rests_between_documents(
+    world: World, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([100.0, 110.0, 139.9, 140.1, 141.0])  # a document takes 10 s, so the next waits for 30
+    monkeypatch.setattr("server.sweeper.monotonic", lambda: next(seconds))
+    sweeper = Sweeper(world.db, world.store, Doorbell(backend.broker_url), lambda: world.now)
+    score(world, "A")
+    assert sweeper.analyse(world.now) == 1
+    score(world, "B")
+    assert sweeper.analyse(world.now) == 0
+    assert sweeper.analyse(world.now) == 1
+
+
 # --- what it is computed from ---------------------------------------------------------------------------
 
 
