@@ -72,8 +72,9 @@ class Bars:
         return sum(len(self.parted.cells[cell].cases) for cell in cells)
 
     def has_band(self, cells: Cells) -> bool:
-        """Are there cases enough to resample, in each cell and of normal ones?"""
-        return min(len(self.parted.normals), *(len(self.parted.cells[cell].cases) for cell in cells)) >= FEWEST
+        """Are there cases enough to resample, normal ones too, and in each cell two that can differ?"""
+        fewest_of_a_cell = min(len(self.parted.cells[cell].cases) for cell in cells)
+        return min(len(self.parted.normals), self.many(cells)) >= FEWEST and fewest_of_a_cell > 1
 
     def _everybody(self) -> list[str]:
         """Give whoever has a row, in order."""

@@ -58,10 +58,13 @@ def _of_cases(bars: Bars) -> Iterator[str]:
     if small:
         yield (
             f"{name}: {listed(small)} {plural(small, 'has', 'have')} fewer than {FEWEST} anomalous cases, too few to "
-            "say anything: there is no band, nor for a group that holds one."
+            "say anything: no band is given, and bands of larger groups that hold them are somewhat too narrow."
         )
     if any(len(cell.cases) == 1 for cell in cells):
-        yield f"{name}: a group of one anomalous case has no numbers, as nothing is told of a single hidden case."
+        yield (
+            f"{name}: a group of one anomalous case has no numbers, as nothing is told of a single hidden case, and a "
+            "larger group that holds one has no band."
+        )
     if bars.parted.left_out:
         yield (
             f"{name}: {counted(bars.parted.left_out, 'case')} left out: not in cases.csv, or called normal there and "

@@ -131,12 +131,21 @@ def test_baselines_stand_in_every_group_and_the_constant_has_one_half() -> None:
 def test_a_group_of_few_cases_has_no_band_and_a_sentence() -> None:
     cases = case_set(in_cells(sphere=5, cube=4))
     found = tables({CHALLENGE: {"brain": scored(cases, A=levelled(cases, {"sphere": 1, "cube": 2}))}})["categories"]
-    assert row(found, group="sphere", team="A")["ap_low"] is not None
-    for group in ("cube", "images", "local", "artificial"):
-        of = row(found, group=group, team="A")
-        assert (of["ap"] is None, of["ap_low"], of["ap_high"]) == (False, None, None)
+    has_band = {
+        group: row(found, group=group, team="A")["ap_low"] is not None
+        for group in ("sphere", "cube", "images", "local", "artificial")
+    }
+    assert has_band == {"sphere": True, "cube": False, "images": True, "local": True, "artificial": True}
+    assert row(found, group="cube", team="A")["ap"] == pytest.approx(ap_at(2), abs=1e-15)
     assert any("cube has fewer than 5 anomalous cases" in note for note in found.notes)
     assert not any("sphere" in note for note in found.notes)
+
+
+def test_a_group_that_holds_a_kind_of_one_case_has_no_band() -> None:
+    cases = case_set(in_cells(sphere=5, cube=1, tumour=(5, kind("tumour", "pathologies"))))
+    found = tables({CHALLENGE: {"brain": scored(cases, A={})}})["categories"]
+    has_band = {one["group"]: one["ap_low"] is not None for one in rows(found, level="category", team="A")}
+    assert has_band == {"images": False, "pathologies": True}
 
 
 def test_few_normal_cases_have_no_band_and_a_sentence() -> None:
