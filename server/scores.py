@@ -208,38 +208,39 @@ def add_details(
     object_threshold: float | None,
     store: Store,
 ) -> tuple[frozenset[str], Details]:
-    """Add up the details of all cases; gives the cases that have some, and the sum."""
+    """Add up the details of all cases; gives the cases that have some, and the sum.
+
+    No score hangs on details: those that cannot be used are told in the log.
+    """
     names: list[str] = []
     parts: list[Details] = []
+    complaint = ""
     for name, sketch in sketches.items():
-        details = read_details(store, results[name], work.cases[name], sketch, object_threshold)
-        if details is not None:
-            names.append(name)
-            parts.append(details)
+        try:
+            details = read_details(store, results[name], work.cases[name], sketch, object_threshold)
+        except (FileNotFoundError, ValueError) as error:
+            complaint = f"{name}: {error}"
+            continue
+        names.append(name)
+        parts.append(details)
         if len(parts) == MOST_PARTS:
             parts = [Details.total(parts)]
+    if complaint:
+        log.warning("%d of %d cases have no details, %s", len(results) - len(names), len(results), complaint)
     return frozenset(names), Details.total(parts)
 
 
 def read_details(
     store: Store, result: CaseResult, case: Case, sketch: Sketch, object_threshold: float | None
-) -> Details | None:
-    """Read what was kept of a case beside its sketch.
-
-    None, and a line in the log, where there is none, or none that counts the sketch's voxels: no score hangs on it.
-    """
+) -> Details:
+    """Read what was kept of a case beside its sketch. Raises FileNotFoundError, or ValueError where it does not fit."""
     if result.details_sha256 is None:
-        log.warning("a case has no details", extra={"case": result.case})
-        return None
-    try:
-        details = Details.from_bytes(store.get(result.details_sha256))
-    except (FileNotFoundError, ValueError) as error:
-        log.warning("details cannot be used: %s", error, extra={"case": result.case})
-        return None
-    asked_for_objects = object_threshold is not None
-    if not details.fit(sketch, case.shape) or (details.objects is not None) != asked_for_objects:
-        log.warning("details do not fit their sketch", extra={"case": result.case})
-        return None
+        raise ValueError("none were sent")
+    details = Details.from_bytes(store.get(result.details_sha256))
+    if not details.fit(sketch, case.shape):
+        raise ValueError("details are of other voxels than the sketch")
+    if (details.objects is not None) != (object_threshold is not None):
+        raise ValueError("details are not of the threshold that was named")
     return details
 
 

@@ -94,7 +94,13 @@ def test_details_that_cannot_be_used_cost_no_score(world: World, spoilt: str, ca
     assert found.value == 1.0
     assert {name for name, value in found.metrics.items() if value is None} == DETAILED
     assert [case.details_sha256 is None for case in found.cases] == [True, False, False]
-    assert "details" in caplog.text
+    assert "1 of 3 cases have no details" in caplog.text
+
+
+def test_details_of_another_threshold_are_not_added_up(world: World) -> None:
+    spec = pixel_job(world)
+    found = finish(world, spec, world.results(spec), threshold=None)  # their objects were detected at one
+    assert {name for name, value in found.metrics.items() if value is None} == DETAILED
 
 
 def test_without_a_threshold_there_are_no_objects(world: World) -> None:
