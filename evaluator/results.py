@@ -4,7 +4,7 @@ Undefined is None, but 0 inside `ap` and `batches`: an official score is always 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from evaluator import __version__, aggregate, notes
@@ -215,7 +215,10 @@ def _scans(found: Scans) -> Numbers:
 def _case(case: ReadCase) -> Numbers:
     """Give one case; of the sample task, its score, as one case has no average precision."""
     reading = case.reading
-    own = {"score": reading.score} if isinstance(reading, SampleReading) else {}
+    own: Numbers = {"score": reading.score} if isinstance(reading, SampleReading) else {}
+    details = reading.details if isinstance(reading, PixelReading) else None
+    if details and details.objects:
+        own["objects"] = _objects(details.objects) | {"largest": [asdict(one) for one in details.objects.largest]}
     return {
         "ap": or_none(voxels.average_precision(reading.sketch)) if isinstance(reading, PixelReading) else None,
         "missing": reading.status is not Status.OK,

@@ -232,6 +232,11 @@ def test_toy_cases_give_the_threshold_of_dice_and_objects(folders: tuple[Path, P
     objects = found["objects"]
     assert (objects["objects"], objects["recall"]) == (5, objects["true_positives"] / 5)
     assert objects["true_positives"] >= 1
+    by_case = [case["objects"] for case in found["cases"].values()]
+    assert sum(case["detections"] for case in by_case) == objects["detections"]
+    listed = [one for case in by_case for one in case["largest"]]
+    assert sum(one["matched"] for one in listed) == objects["true_positives"]
+    assert all(one["volume_mm3"] >= 1 and len(one["centre"]) == 3 for one in listed)
 
 
 def test_toy_cases_without_an_anomalous_voxel_give_no_threshold(tmp_path: Path) -> None:
