@@ -21,6 +21,7 @@ from server.web.app import create_app
 from server.web.deps import SESSION_COOKIE
 from server.web.site import Site
 from tests.conftest import Backend
+from tests.server.web.browsing import Windows, windows
 from tests.server.web.real_server import RealServer, running
 from tests.server.world import World
 
@@ -147,4 +148,11 @@ def play(world: World) -> Play:
 def server(people: People) -> Iterator[RealServer]:
     """The application behind a real socket."""
     with running(people.app, people.world) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(server: RealServer) -> Iterator[Windows]:
+    """Open pages in a real Chromium."""
+    with windows(server) as found:
         yield found

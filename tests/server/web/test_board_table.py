@@ -1,6 +1,7 @@
 """Sorting a leaderboard, and what its cells say."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 NOBODY = Reader(submission=None, sees_submissions=False)
 
 
-def row(rank: int, team: str, brain: float, **more: object) -> BoardRow:
-    fields = {
+def row(rank: int, team: str, brain: float, **more: Any) -> BoardRow:
+    fields: dict[str, Any] = {
         "is_tied": False,
         "values": {"brain": brain},
         "ranks": {"brain": rank},
@@ -26,7 +27,7 @@ def row(rank: int, team: str, brain: float, **more: object) -> BoardRow:
         "received_at": AT + timedelta(hours=rank),
         **more,
     }
-    return BoardRow(rank=rank, team=team, **fields)  # type: ignore[arg-type]  what a test gives is what it is about
+    return BoardRow(rank=rank, team=team, **fields)
 
 
 def view(*rows: BoardRow) -> BoardView:

@@ -1,54 +1,18 @@
 """Pages in a real Chromium: what the script adds, and that nothing is lost without it."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from server import accounts, submissions
-from server.models import Account
+from server import submissions
 from server.protocol import Queue, Task
-from server.web.deps import SESSION_COOKIE
 from tests.server.archive_maker import Image
+from tests.server.web.browsing import PHONE, Windows
 from tests.server.web.conftest import Play
-from tests.server.web.real_server import RealServer
 from tests.server.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("backend", ["embedded"], indirect=True)]
-
-# Without these Chromium looks for hosts of its own at every start.
-ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
-PHONE = 390  # pixels
-
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(server: RealServer, world: World) -> Iterator[OpenPage]:
-    """Open a signed-in page; a complaint on its console, such as a broken content policy, fails the test."""
-    complaints: list[str] = []
-    account = world.team()
-    with world.db.write() as session:
-        secret = accounts.log_in(session, session.get_one(Account, account), world.now)
-    url = f"http://127.0.0.1:{server.port}"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-
-        def new_page(*, javascript: bool = True, width: int = 1280) -> Page:
-            context = chromium.new_context(
-                base_url=url, java_script_enabled=javascript, viewport={"width": width, "height": 800}
-            )
-            context.add_cookies([{"name": SESSION_COOKIE, "value": secret, "url": url}])
-            page = context.new_page()
-            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            return page
-
-        yield new_page
-        chromium.close()
-    # Chromium notes refused requests there too; those a test asks for.
-    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
 
 
 @pytest.fixture
@@ -68,7 +32,7 @@ def hand_in(page: Page, archive: Path) -> None:
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_form_hands_in_with_javascript_and_without(
-    open_page: OpenPage, world: World, archive: Path, *, javascript: bool
+    open_page: Windows, world: World, archive: Path, *, javascript: bool
 ) -> None:
     page = open_page(javascript=javascript)
     hand_in(page, archive)
@@ -77,7 +41,7 @@ def test_form_hands_in_with_javascript_and_without(
     assert world.store.get(submission.archive_sha256) == archive.read_bytes()
 
 
-def test_refusal_of_an_upload_is_shown_where_the_form_is(open_page: OpenPage, world: World, archive: Path) -> None:
+def test_refusal_of_an_upload_is_shown_where_the_form_is(open_page: Windows, world: World, archive: Path) -> None:
     page = open_page()
     page.goto("/submit?task=pixel&queue=toy")
     world.upload(task=Task.PIXEL, queue=Queue.TOY)  # meanwhile, by a colleague
@@ -89,7 +53,7 @@ def test_refusal_of_an_upload_is_shown_where_the_form_is(open_page: OpenPage, wo
     expect(page.get_by_role("button", name="Upload and submit")).to_be_enabled()
 
 
-def test_state_changes_on_the_page_without_a_reload(open_page: OpenPage, world: World, play: Play) -> None:
+def test_state_changes_on_the_page_without_a_reload(open_page: Windows, world: World, play: Play) -> None:
     submission = world.submit()
     one, many = open_page(), open_page()
     one.goto(f"/submissions/{submission}")
@@ -107,7 +71,7 @@ def test_state_changes_on_the_page_without_a_reload(open_page: OpenPage, world: 
     expect(many.locator("tbody button")).to_have_count(0)
 
 
-def test_submission_that_a_colleague_hands_in_appears(open_page: OpenPage, world: World) -> None:
+def test_submission_that_a_colleague_hands_in_appears(open_page: Windows, world: World) -> None:
     world.submit()
     page = open_page()
     page.goto("/submissions")
@@ -117,7 +81,7 @@ def test_submission_that_a_colleague_hands_in_appears(open_page: OpenPage, world
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
-def test_pages_fit_on_a_phone(open_page: OpenPage, world: World, play: Play) -> None:
+def test_pages_fit_on_a_phone(open_page: Windows, world: World, play: Play) -> None:
     submission = world.submit()
     play.toy(world.claim())
     page = open_page(width=PHONE)
@@ -126,7 +90,7 @@ def test_pages_fit_on_a_phone(open_page: OpenPage, world: World, play: Play) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, path
 
 
-def test_first_stop_of_the_tab_key_leads_to_the_content(open_page: OpenPage) -> None:
+def test_first_stop_of_the_tab_key_leads_to_the_content(open_page: Windows) -> None:
     page = open_page()
     page.goto("/")
     page.keyboard.press("Tab")
