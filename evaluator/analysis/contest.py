@@ -1,6 +1,6 @@
 """One data set's contest: official scores, the same of resamples of its cases, and tests of the differences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from evaluator.tasks import SAMPLE
 Floats = NDArray[np.float64]
 
 PERCENTILES: Final = (2.5, 97.5)
+_AT_ONCE: Final = 10_000  # draws of cases
 _TESTS: Final = 1  # the tests' draws are others than those of the ranks
 
 
@@ -98,11 +99,18 @@ def _samples(
 
     values = {team: entry.value for team, entry in entries.items()}
     every = {team: values.get(team, 0.0) for team in teams}
-    many = ranking.draws_needed(len(teams)) if len(teams) > 1 else 1
+    parts = [drawn(many, (*seed, _TESTS, i)) for i, many in enumerate(_draws_of_tests(len(teams)))]
+    again = {team: np.concatenate([part[team] for part in parts]) for team in teams} if parts else {}
     return Contest(
         case_set=case_set,
         values=values,
         resampled=drawn(resamples, seed),
         batches={},
-        comparisons=ranking.by_resampling(every, drawn(many, (*seed, _TESTS))),
+        comparisons=ranking.by_resampling(every, again) if again else (),
     )
+
+
+def _draws_of_tests(teams: int) -> Iterator[int]:
+    """Cut the draws into parts that fit the memory; none where there is nothing to test."""
+    needed = 0 if teams == 1 or ranking.untestable(teams) else ranking.draws_needed(teams)
+    yield from (min(_AT_ONCE, needed - start) for start in range(0, needed, _AT_ONCE))

@@ -318,6 +318,15 @@ def test_the_same_arguments_give_the_same_tables_and_another_seed_others() -> No
     assert [one["value"] for one in first.rows] == [one["value"] for one in other.rows]
 
 
+def test_too_many_teams_are_ranked_but_not_tested() -> None:
+    of = cases("sample")
+    found = made({"brain": [sampled(f"T{i:02}", of, 0.1, seed=i) for i in range(51)]}, resamples=5)
+    check(found)
+    assert len(found["consensus"].rows) == 51
+    assert not found["tests"].rows
+    assert any("51 teams are more than are tested" in note for note in found["tests"].notes)
+
+
 class Counted(Mapping[str, Sketch]):
     """Sketches that remember how often each was asked for."""
 
