@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 import evaluator
@@ -70,14 +70,14 @@ class AnalysisDocument:
 
 def latest(s: Session, challenge: Challenge, task: Task) -> AnalysisDocument | None:
     """Give the last document. None: nothing was computed yet."""
-    row = kept(s, challenge, task)
+    row = s.scalar(row_of(challenge, task))
     return AnalysisDocument.from_dict(row.content) if row else None
 
 
 def is_current(s: Session, challenge: Challenge, task: Task) -> bool:
     """Is the last document made of what is there now? False also where there is none."""
-    row = kept(s, challenge, task)
-    return row is not None and row.fingerprint == fingerprint(s, challenge, task)
+    found = s.scalar(row_of(challenge, task).with_only_columns(Analysis.fingerprint))
+    return found is not None and found == fingerprint(s, challenge, task)
 
 
 def due(s: Session, now: datetime) -> list[tuple[str, Task]]:
@@ -85,11 +85,17 @@ def due(s: Session, now: datetime) -> list[tuple[str, Task]]:
     found = []
     for challenge in s.scalars(select(Challenge).where(Challenge.part_of.is_(None)).order_by(Challenge.slug)):
         for task in Task:
-            row = kept(s, challenge, task)
-            if row is None and not leaderboard.valid_submissions(s, challenge, task):
-                continue
-            failed = row is not None and row.content["error"] is not None and row.computed_at <= now - RETRY_AFTER
-            if row is None or failed or row.fingerprint != fingerprint(s, challenge, task):
+            error = Analysis.content["error"].as_string()
+            row = s.execute(
+                row_of(challenge, task).with_only_columns(Analysis.fingerprint, Analysis.computed_at, error)
+            ).one_or_none()
+            if row is None:
+                is_due = bool(leaderboard.valid_submissions(s, challenge, task))
+            else:
+                mark, computed_at, problem = row
+                again = problem is not None and computed_at <= now - RETRY_AFTER
+                is_due = again or mark != fingerprint(s, challenge, task)
+            if is_due:
                 found.append((challenge.slug, task))
     return found
 
@@ -106,7 +112,8 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
         tables = tables_of(sets, task)
     except Exception as fault:
         log.exception("analyses failed", extra={"challenge": slug, "task": task})
-        tables, error = (), f"The analyses could not be computed: {type(fault).__name__}: {fault}"
+        # Not what it says: that may name a case, and everybody may come to see it.
+        tables, error = (), f"The analyses could not be computed ({type(fault).__name__}): the server's log says more."
     document = AnalysisDocument(
         slug=slug,
         title=challenge.title,
@@ -145,9 +152,9 @@ def keep(s: Session, challenge_id: str, document: AnalysisDocument, mark: str) -
     row.computed_at = document.made_at
 
 
-def kept(s: Session, challenge: Challenge, task: Task) -> Analysis | None:
-    """Give the row of the last document."""
-    return s.scalar(select(Analysis).where(Analysis.challenge_id == challenge.id, Analysis.task == task))
+def row_of(challenge: Challenge, task: Task) -> Select[Analysis]:
+    """Select the row of the last document. Its content is large: take of it what is needed."""
+    return select(Analysis).where(Analysis.challenge_id == challenge.id, Analysis.task == task)
 
 
 # --- what it is computed from ---------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def analyse(db: Database, challenge: Challenge, now: datetime) -> int:
 
 
 def add(s: Session, analysed: Submission, companion: Challenge, now: datetime) -> bool:
-    """Add a submission on a companion, accepted already. False: its image is gone, or it has no case of the task."""
+    """Add a submission on a companion, accepted already. False: its image is gone."""
     image = s.get(Image, analysed.image_id) if analysed.image_id else None
     if image is None or image.deleted_at is not None:
         return False

@@ -179,7 +179,7 @@ def test_what_fails_is_told_and_not_tried_in_a_loop(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_sets: object, _task: object) -> tuple[Table, ...]:
-        raise ZeroDivisionError("no case")
+        raise ZeroDivisionError("test1.nii.gz")
 
     score(world, "A")
     compute(world)
@@ -189,9 +189,10 @@ def test_what_fails_is_told_and_not_tried_in_a_loop(
         compute(world)
     found = latest(world)
     assert found is not None
-    assert found.error == "The analyses could not be computed: ZeroDivisionError: no case"
+    assert found.error == "The analyses could not be computed (ZeroDivisionError): the server's log says more."
     assert found.tables == {}
     assert "analyses failed" in caplog.text
+    assert "test1.nii.gz" in caplog.text
     assert due(world) == []
     world.later(minutes=61)
     assert due(world) == [("tiny", SAMPLE)]
@@ -206,7 +207,7 @@ def test_a_sketch_that_is_lost_is_told(world: World, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.CRITICAL):
         found = compute(world, PIXEL)
     assert found.error is not None
-    assert found.error.startswith("The analyses could not be computed: FileNotFoundError")
+    assert found.error.startswith("The analyses could not be computed (FileNotFoundError)")
 
 
 def test_the_sweeper_keeps_it_up_to_date(world: World, backend: Backend) -> None:

@@ -83,7 +83,7 @@ def test_a_computation_that_failed_adds_nothing(world: World) -> None:
     score(world, "A")
     computed(world)
     with world.db.write() as s:
-        row = analyses.kept(s, world.challenge(s), Task.SAMPLE)
+        row = s.scalar(analyses.row_of(world.challenge(s), Task.SAMPLE))
         assert row is not None
         row.content = row.content | {"error": "It broke."}
     assert board(world).resampling is None
