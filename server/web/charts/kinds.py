@@ -44,29 +44,31 @@ def categories(table: Table, paper: Paper) -> ChartType:
         parts = [(f"{name}: scope, origin, category", coarse), (f"{name}: subcategories", fine)]
         room = paper.label_px((str(row["group"]) for row in found), most=140)
         width = paper.across(columns, left=room, right=40)
+        shown = [(title, rows) for title, rows in parts if rows]
         drawn = [
-            titled(group_panel(paper, table, rows, room, width), title, normals(rows)) for title, rows in parts if rows
+            titled(group_panel(paper, table, rows, room, width, is_last=rows is shown[-1][1]), title, normals(rows))
+            for title, rows in shown
         ]
         return alt.vconcat(*drawn, spacing=22)
 
     return panels(paper, table.rows, draw)
 
 
-def group_panel(paper: Paper, table: Table, rows: Rows, room: int, width: int) -> ChartType:
+def group_panel(paper: Paper, table: Table, rows: Rows, room: int, width: int, *, is_last: bool) -> ChartType:
     """One row a group, in the order of the table."""
     shown = [{**row, "key": label(row, rows)} for row in rows]
     medians = [row for row in shown if row["team"] == MEDIAN]
     order = list(dict.fromkeys(str(row["key"]) for row in shown))
     y = team_axis(order, room, key="key")
-    x = unit_axis(["AP of the median submission, 95 % interval", *legend(shown)], "ap")
-    submissions = alt.Chart(paper.data(row for row in shown if row["team"] != MEDIAN and row["team"] not in BASELINES))
+    x = unit_axis(["AP of the median submission, 95 % interval", *(legend(shown) if is_last else [])], "ap")
+    submissions = alt.Chart(paper.data(of_submissions(shown)))
     median = alt.Chart(paper.data(row for row in medians if row["ap"] is not None))
     bands = alt.Chart(paper.data(row for row in medians if row["ap_low"] is not None))
     colour = alt.Color("scope:N", scale=alt.Scale(domain=list(SCOPES), range=list(SCOPE_COLOURS)), legend=None)
     shape = alt.Shape("scope:N", scale=alt.Scale(domain=list(SCOPES), range=list(SCOPE_SHAPES)), legend=None)
     counted = [{**row, "says": f"{row['n_anomalous']}" if row["n_anomalous"] is not None else ""} for row in medians]
     return alt.layer(
-        *baselines(paper, shown),
+        *baselines(table, paper, shown, x, y),
         submissions.mark_tick(color=FAINT, thickness=1.5, size=11).encode(
             y=y, x=x, tooltip=tooltips(table), opacity=lit(0.8, 0.15)
         ),
@@ -84,13 +86,18 @@ def group_panel(paper: Paper, table: Table, rows: Rows, room: int, width: int) -
 def legend(rows: Rows) -> list[str]:
     """What the marks mean, where a reader looks for it."""
     scopes = ["diamond: local, circle: global"] if any(row["scope"] in {"local", "global"} for row in rows) else []
-    return ["ticks: submissions", *scopes, "dotted: constant, dashed: random"]
+    return ["grey ticks: submissions", *scopes, "long black tick: constant, short: random"]
 
 
 def label(row: Row, rows: Rows) -> str:
     """A group's name; with its scope where two scopes have a group of that name."""
     scopes = {other["scope"] for other in rows if (other["level"], other["group"]) == (row["level"], row["group"])}
     return f"{row['group']} ({row['scope']})" if len(scopes) > 1 else str(row["group"])
+
+
+def of_submissions(rows: Rows) -> list[Row]:
+    """Rows of submissions themselves, as far as they have an AP."""
+    return [row for row in rows if row["team"] not in {MEDIAN, *BASELINES} and row["ap"] is not None]
 
 
 def normals(rows: Rows) -> str:
@@ -100,17 +107,14 @@ def normals(rows: Rows) -> str:
     return f"n anomalous cases, {said} normal" if said else ""
 
 
-def baselines(paper: Paper, rows: Rows) -> list[alt.Chart]:
-    """Where predictors that see nothing stand: a line for each, the mean over the groups."""
+def baselines(table: Table, paper: Paper, rows: Rows, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Where predictors that see nothing stand: in the pixel task each group has its own chance level."""
     drawn = []
-    for name, dash in BASELINES.items():
-        values = [float(row["ap"]) for row in rows if row["team"] == name and row["ap"] is not None]
-        if values:
-            mark = alt.Chart(paper.data([{"at": sum(values) / len(values), "baseline": f"{name} predictor (mean)"}]))
-            rule = mark.mark_rule(color=INK, strokeDash=list(dash), strokeWidth=1, opacity=0.7)
-            drawn.append(
-                rule.encode(x=alt.X("at:Q", title=""), tooltip=["baseline:N", alt.Tooltip("at:Q", format=".3f")])
-            )
+    for name, look in {"constant": {"size": STEP_PX, "thickness": 1}, "random": {"size": 9, "thickness": 3}}.items():
+        known = alt.Chart(paper.data(row for row in rows if row["team"] == name and row["ap"] is not None))
+        drawn.append(
+            known.mark_tick(color=INK, **look).encode(x=x, y=y, tooltip=tooltips(table), opacity=alt.value(0.7))
+        )
     return drawn
 
 
@@ -159,11 +163,7 @@ def difficulty_panel(paper: Paper, table: Table, rows: Rows, width: int, *, is_l
     )
     median = alt.Chart(paper.data(row for row in rows if row["team"] == MEDIAN and row["ap"] is not None))
     bands = alt.Chart(paper.data(row for row in rows if row["team"] == MEDIAN and row["ap_low"] is not None))
-    submissions = alt.Chart(
-        paper.data(
-            row for row in rows if row["team"] != MEDIAN and row["team"] not in BASELINES and row["ap"] is not None
-        )
-    )
+    submissions = alt.Chart(paper.data(of_submissions(rows)))
     nothing = alt.Chart(paper.data([{}] if all(row["ap"] is None for row in rows) else []))
     return alt.layer(
         submissions.mark_circle(size=14, color=FAINT).encode(x=x, y=y, tooltip=tooltips(table), opacity=lit(0.7, 0.15)),
@@ -190,7 +190,7 @@ def false_alarms(table: Table, paper: Paper) -> ChartType:
     kinds = [said for said, _, _ in FALSE_ALARMS.values()]
 
     def draw(name: str, found: list[Row], columns: int) -> ChartType:
-        rows: list[dict[str, Value]] = [{**row, "key": f"{row['category']}: {row['subcategory']}"} for row in found]
+        rows: list[dict[str, Value]] = [{**row, "key": kind_name(row, paper)} for row in found]
         rows = [{**row, "says": f"{row['n_anomalous']}" if row["n_anomalous"] is not None else ""} for row in rows]
         order = [
             str(row["key"]) for row in sorted(rows, key=lambda row: (row["median"] is None, float(row["median"] or 0)))
@@ -228,3 +228,8 @@ def false_alarms(table: Table, paper: Paper) -> ChartType:
         return titled(chart, name, normals(found))
 
     return panels(paper, table.rows, draw)
+
+
+def kind_name(row: Row, paper: Paper) -> str:
+    """Category and subcategory; on narrow paper the subcategory, which has a name of its own."""
+    return str(row["subcategory"]) if paper.is_narrow else f"{row['category']}: {row['subcategory']}"

@@ -239,7 +239,7 @@ def deals(table: Table, paper: Paper) -> ChartType:
             "difference:Q",
             title=["Difference of AP between the deals", "bar: ± SD of batch APs / √batches"],
             scale=alt.Scale(domain=[-far, far], nice=False),
-            axis=alt.Axis(tickCount=5, format="+.2f"),
+            axis=alt.Axis(tickCount=3, format="+~g"),
         )
         known = alt.Chart(paper.data(row for row in rows if row["difference"] is not None))
         return titled(
@@ -290,7 +290,7 @@ def boards(table: Table, paper: Paper) -> ChartType:
     if paper.is_narrow:
         return turned_boards(paper, table, rows, order, metrics)
     left = paper.label_px(metrics)
-    width = min(52 * len(order), paper.across(1, left=left))
+    width = min(52 * len(order), paper.across(1, left=left, right=30))
     x = alt.X(
         "team:N",
         sort=order,

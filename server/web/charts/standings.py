@@ -173,9 +173,7 @@ def rank_agreement(table: Table, paper: Paper) -> ChartType:
     x = unit_axis(
         "Kendall's tau-b to the full ranking; line: 95 % of resamples", "tau_b", low=-1.0 if lowest < 0 else 0.0
     )
-    return interval(
-        paper, table, rows, ("tau_b_low", "tau_b", "tau_b_high"), x, team_axis(order, room), width, "median"
-    )
+    return interval(paper, table, rows, ("tau_b_low", "tau_b", "tau_b_high"), x, team_axis(order, room), width, "tau-b")
 
 
 def tau_text(row: Row) -> str:
@@ -230,6 +228,7 @@ def schemes(table: Table, paper: Paper) -> ChartType:
                 .encode(x=alt.value(0), y=y, text="team:N", opacity=lit()),
             ).properties(width=width, height=STEP_PX * max(1, len(first)) + 6),
             name,
+            "" if defined else "n/a: no scheme is defined",
         )
 
     return panels(paper, table.rows, draw)
@@ -279,7 +278,11 @@ def tests(table: Table, paper: Paper) -> ChartType:
             tooltip=tooltips(table),
             color=alt.Color(
                 "level:N",
-                title=["the row is better than the column:", "one-sided, after Holm's correction"],
+                title=[
+                    "the row is better than the column:",
+                    "one-sided, after Holm's correction;",
+                    "blank: the row scores less",
+                ],
                 scale=alt.Scale(domain=list(LEVELS), range=list(LEVEL_SHADES)),
                 legend=alt.Legend(
                     symbolType="square",

@@ -44,6 +44,7 @@ LEAST, MOST = 40, 600  # area of a circle, px²
 MEMORIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # GB, in a legend
 COSTS_PX = 270
 AWAY_PX = 9  # a name so far from its circle gets a line to it
+FEW = 2  # names that fit into a line
 LONGEST = 22  # letters of a name in the picture
 LABEL_PX = 13  # from one label to the next
 EVERY = 4  # a line bears a mark at each fourth point, each team's at another one
@@ -181,7 +182,8 @@ def costs(table: Table, paper: Paper) -> ChartType:
             circles.encode(x=x, y=y, opacity=lit(0.45), tooltip=tooltips(table), size=size),
             *names(paper, names_of(points, width, COSTS_PX)),
         ).resolve_scale(x="independent", y="independent")
-        nothing = f"n/a: {', '.join(left_out)}" if left_out else ""
+        absent = ", ".join(left_out) if len(left_out) <= FEW else f"{len(left_out)} submissions"
+        nothing = f"n/a: {absent}" if left_out else ""
         return titled(chart.properties(width=width, height=COSTS_PX), dataset, nothing)
 
     return panels(paper, table.rows, draw)
@@ -205,8 +207,9 @@ def names(paper: Paper, placed: Sequence[Mapping[str, Any]]) -> list[alt.Chart]:
 
 def ticks_of(low: float, high: float) -> list[float]:
     """Whole powers of ten and, where these are few, two and five times them."""
+    decades = math.log10(high / low)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1,) if len(powers) > 4 else (1, 3) if len(powers) > 3 else (1, 2, 5)  # noqa: PLR2004  so many ticks fit
+    steps = (1,) if decades > 3 else (1, 3) if decades > 1.5 else (1, 2, 5)  # noqa: PLR2004  so many ticks fit
     return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
 
 

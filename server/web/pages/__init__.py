@@ -9,7 +9,6 @@ ROUTERS = (
     leaderboard.router,
     analyses.router,
     judging.router,
-    judging.router,
     report.router,
     organizer.router,
     rescoring.router,
