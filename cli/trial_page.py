@@ -22,6 +22,6 @@ def write(trial: Trial, path: Path, *, image: str, dataset: str, task: Task) -> 
         if case in names
     }
     view = toy_report.view_of(report, pictures=drawn)
-    facts = {"Task": task.value, "Data set": dataset, "Evaluator": report.evaluator_version}
+    facts = (f"{task.value.capitalize()} task", f"data set {dataset}", f"evaluator {report.evaluator_version}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(toy_report.page(view, title=image, facts=facts, log_text=trial.outcome.log), encoding="utf-8")

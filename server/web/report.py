@@ -3,7 +3,6 @@
 import base64
 import io
 import platform
-import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from server.web.charts import teams_of
 from server.web.examples import Gallery, galleries
 from server.web.latex import latex
 from server.web.rendering import STATIC, Pages
+from server.web.stripes import striped
 from server.web.wide import is_printed, readable
 
 Draw = Callable[[Table], str | None]  # a table's figure as SVG; None: it has none
@@ -31,8 +31,6 @@ STYLES = STATIC / "report.css"
 PORTRAIT = 104  # characters beside one another that fit on an upright page; a wider table gets one on its side
 NARROW = 150  # that fit on its side in the usual type
 IN_TEXT = 24  # rows; a longer or wider table stands in the appendix
-# A legend's colours, as Vega draws them: WeasyPrint fills a rectangle with a gradient, but not a path.
-FILLED = re.compile(r'<path d="M0,0h([\d.]+)v([\d.]+)h-[\d.]+Z" fill="url')
 SOFTWARE = ("mood-challenge", "numpy", "altair", "vl-convert-python", "weasyprint")
 
 
@@ -312,8 +310,7 @@ def _printed(table: Table, numbers: Numbers) -> Printed:
 
 def image_address(svg: str) -> str:
     """Put an SVG into an address of its own: names inside it cannot meet those of another one."""
-    drawable = FILLED.sub(r'<rect width="\1" height="\2" fill="url', svg)
-    return f"data:image/svg+xml;base64,{base64.b64encode(drawable.encode()).decode()}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(striped(svg).encode()).decode()}"
 
 
 def _characters(table: Table) -> int:

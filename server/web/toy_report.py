@@ -1,7 +1,7 @@
 """A report on toy cases in words, plots and pictures: for a submission's page, and for one of its own (`mood try`)."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -204,8 +204,8 @@ def sentence(code: str, count: int) -> str:
     return messages.warning(WarningCode(code), count) if code in set(WarningCode) else f"{code} × {count}"
 
 
-def page(view: ReportView, *, title: str, facts: Mapping[str, str], log_text: str) -> str:
-    """Give a page of its own that needs no other file and no network; `facts` are what was run, by name."""
+def page(view: ReportView, *, title: str, facts: Sequence[str], log_text: str) -> str:
+    """Give a page of its own that needs no other file and no network; `facts` say what was run."""
     styles = (STATIC / name for name in ("mood.css", "toy.css"))
     style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
     parts = Pages("").part("toy_page.html", None, report=view, title=title, facts=facts, log=log_text, style=style)

@@ -46,7 +46,7 @@ LOW, HIGH = "_low", "_high"
 def readable(table: Table) -> Table:
     """Lay a table out for reading; one for which nothing is known but intervals keeps its rows."""
     turn = TURNS.get(table.name)
-    if turn is not None and 1 < len(heads := values(table.rows, turn.across)) <= MOST_COLUMNS:
+    if turn is not None and 1 < len(heads := _heads(table, turn)) <= MOST_COLUMNS:
         return _turned(table, turn, heads)
     return _joined(table)
 
@@ -54,6 +54,12 @@ def readable(table: Table) -> Table:
 def is_printed(table: Table) -> bool:
     """Is a table worth reading as it is laid out, or is it in the files alone?"""
     return 0 < len(readable(table).rows) <= PRINTED and table.name not in FILES_ALONE
+
+
+def _heads(table: Table, turn: Turn) -> list[Value]:
+    """Give what is compared; the same things as in the lines stand in their order."""
+    order = values(table.rows, turn.rows[-1])
+    return sorted(values(table.rows, turn.across), key=lambda head: order.index(head) if head in order else len(order))
 
 
 def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:
@@ -65,9 +71,12 @@ def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:
     together: dict[tuple[Value, ...], dict[str, Value]] = {}
     for row in table.rows:
         kept = {name: row[name] for name in turn.rows}
-        line = together.setdefault(tuple(kept.values()), kept | {_key(turn, head): None for head in heads})
+        line = together.setdefault(tuple(kept.values()), kept | {_key(turn, head): "" for head in heads})
         line[_key(turn, row[turn.across])] = row[turn.value]
-    return replace(table, caption=f"{table.caption} {turn.said}", columns=columns, rows=tuple(together.values()))
+    filled = [line for line in together.values() if any(line[_key(turn, head)] not in {None, ""} for head in heads)]
+    left_out = len(together) - len(filled)
+    said = f"{turn.said} {left_out} lines without a number are left out." if left_out else turn.said
+    return replace(table, caption=f"{table.caption} {said}", columns=columns, rows=tuple(filled))
 
 
 def _key(turn: Turn, head: Value) -> str:

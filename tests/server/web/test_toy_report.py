@@ -113,7 +113,7 @@ def test_page_of_its_own_needs_no_other_file() -> None:
         pixel_report(cases=with_slices("a" * 64)), lambda _place, _sha256: "data:image/png;base64,AA=="
     )
     assert view is not None
-    page = toy_report.page(view, title="mine:latest", facts={"Data set": "brain"}, log_text="<b>hello</b>")
+    page = toy_report.page(view, title="mine:latest", facts=("data set brain",), log_text="<b>hello</b>")
     assert 'src="data:image/png;base64,AA=="' in page
     assert "&lt;b&gt;hello" in page
     assert "http" not in page.replace("http://www.w3.org", "")
