@@ -7,12 +7,12 @@ import typer
 
 from cli.console import complain, err, out
 from cli.facts import facts, server_settings
+from evaluator.analysis.words import counted
 from server import analyses, challenges
 from server.db import Database
 from server.errors import NotFound
 from server.protocol import Task
 from server.storage import Store
-from server.web.findings import counted
 from server.web.press import Edition
 from server.web.rendering import Pages
 from server.web.report import Source, source

@@ -5,8 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evaluator.analysis.tables import Column, Row, Table, Value
+from server import metric_boards
+from server.protocol import Task
 
 UNDEFINED = "n/a"
+METRICS = {  # as tables name them -> as people do; the caption says what is counted
+    **{name: title.removesuffix(" (voxels)") for name, title in metric_boards.titles(Task.PIXEL).items()},
+    "ap": "AP",
+    "dataset_ap": "AP, pooled",
+    "auroc": "AUROC",
+    "max_dice": "Best Dice",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,8 @@ def written(column: Column, value: Value) -> str:
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return UNDEFINED
+    if column.name == "metric":
+        return METRICS.get(str(value), str(value))
     if column.kind == "text" or isinstance(value, str):
         return str(value)
     if column.kind == "count" and float(value).is_integer():

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from evaluator.analysis.tables import Row, Table, Value
+from evaluator.analysis.words import counted, listed
 from server.web.cells import UNDEFINED
 
 CONSENSUS = "consensus"
@@ -28,7 +29,7 @@ def winner(rows: Sequence[Row]) -> str:
     many = f"{counted(len(rows), 'submission')} {'is' if len(rows) == 1 else 'are'} ranked"
     if len(rows) == 1:
         return f"{many}, that of {rows[0]['team']}; with one, nothing is compared."
-    who = joined([str(row["team"]) for row in first])
+    who = listed([str(row["team"]) for row in first])
     if len(first) > 1:
         return f"{many}. {who} share the first place."
     low, high = first[0]["rank_low"], first[0]["rank_high"]
@@ -45,7 +46,7 @@ def agreement(rows: Sequence[Row]) -> str:
         for row in rows
         if row["tau_b"] is not None
     ]
-    return f"Rankings of resampled cases agree with the full one at a Kendall τ-b of {joined(parts)}." if parts else ""
+    return f"Rankings of resampled cases agree with the full one at a Kendall τ-b of {listed(parts)}." if parts else ""
 
 
 def movers(rows: Sequence[Row]) -> str:
@@ -56,7 +57,7 @@ def movers(rows: Sequence[Row]) -> str:
         return ""
     if not moved:
         return "No team would change its place in the consensus under another ranking scheme."
-    return f"Under another ranking scheme {joined(moved)} would change place in the consensus."
+    return f"Under another ranking scheme {listed(moved)} would change place in the consensus."
 
 
 def significance(rows: Sequence[Row]) -> str:
@@ -70,7 +71,7 @@ def significance(rows: Sequence[Row]) -> str:
                 pairs[pair] = pairs.get(pair, False) or row["significant"] == "yes"
         if pairs:
             parts.append(f"{sum(pairs.values())} of {len(pairs)} on {dataset}")
-    said = f"Pairs of teams that differ significantly (5 %, one-sided, Holm): {joined(parts)}."
+    said = f"Pairs of teams that differ significantly (5 %, one-sided, Holm): {listed(parts)}."
     return said if parts else ""
 
 
@@ -89,7 +90,7 @@ def second_deal(rows: Sequence[Row]) -> str:
 def proxies(rows: Sequence[Row]) -> str:
     """Whether simple test sets would have ranked alike."""
     parts = [f"{number(row['tau_b'])} ({row['proxy']}, {row['dataset']})" for row in rows if row["tau_b"] is not None]
-    return f"Kendall's τ-b between a proxy's ranking and the official one: {joined(parts)}." if parts else ""
+    return f"Kendall's τ-b between a proxy's ranking and the official one: {listed(parts)}." if parts else ""
 
 
 def of_dataset(row: Row) -> str:
@@ -100,21 +101,3 @@ def of_dataset(row: Row) -> str:
 def number(value: Value) -> str:
     """Write two digits: a summary needs no more."""
     return f"{value:.2f}".replace("-", "−") if isinstance(value, int | float) else UNDEFINED
-
-
-def counted(count: int, what: str) -> str:
-    """Write a number of things.
-
-    >>> counted(1, "case"), counted(1200, "case")
-    ('1 case', '1,200 cases')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """List things as a sentence does.
-
-    >>> joined(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

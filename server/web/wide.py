@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evaluator.analysis.tables import Column, Row, Table, Value
+from evaluator.analysis.words import counted
 from server.web.cells import UNDEFINED, values, written
 
 MOST_COLUMNS = 16  # of what is compared: more do not fit on a page
@@ -75,7 +76,8 @@ def _turned(table: Table, turn: Turn, heads: list[Value]) -> Table:
         line[_key(turn, row[turn.across])] = row[turn.value]
     filled = [line for line in together.values() if any(line[_key(turn, head)] not in {None, ""} for head in heads)]
     left_out = len(together) - len(filled)
-    said = f"{turn.said} {left_out} lines without a number are left out." if left_out else turn.said
+    left = f" {counted(left_out, 'line')} without a number {'is' if left_out == 1 else 'are'} left out."
+    said = turn.said + (left if left_out else "")
     return replace(table, caption=f"{table.caption} {said}", columns=columns, rows=tuple(filled))
 
 
