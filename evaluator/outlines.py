@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 MOST_POINTS: Final = 200  # of a curve
 BINS: Final = 64  # of a histogram
+_UNSEEN: Final = 1e-4  # of an axis' length
 
 Numbers = NDArray[np.float64]
 
@@ -71,30 +72,32 @@ def histogram(counted: Counted, bins: int = BINS) -> tuple[Numbers, NDArray[np.i
 def thinned(x: Numbers, y: Numbers, most_points: int) -> NDArray[np.int64]:
     """Give the indices, ascending, of at most so many points whose polyline looks like that of all.
 
-    Both ends are kept; then, again and again, the point that lies farthest (in y, at its x) from the polyline so far:
-    U. Ramer's and D. Douglas and T. Peucker's rule, stopped by number.
+    Both ends are kept; then, again and again, the point that lies farthest from the polyline so far: U. Ramer's and
+    D. Douglas and T. Peucker's rule, stopped by number. Distances are those on paper, where either axis is as long as
+    its values reach.
     """
     if x.size <= most_points:
         return np.arange(x.size)
+    points = np.stack([x / (np.ptp(x) or 1), y / (np.ptp(y) or 1)], axis=1)
     kept = [0, x.size - 1]
     waiting: list[tuple[float, int, int, int]] = []
-    _push(waiting, x, y, 0, x.size - 1)
+    _push(waiting, points, 0, x.size - 1)
     while waiting and len(kept) < most_points:
         _, first, middle, last = heapq.heappop(waiting)
         kept.append(middle)
-        _push(waiting, x, y, first, middle)
-        _push(waiting, x, y, middle, last)
+        _push(waiting, points, first, middle)
+        _push(waiting, points, middle, last)
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def _push(waiting: list[tuple[float, int, int, int]], x: Numbers, y: Numbers, first: int, last: int) -> None:
+def _push(waiting: list[tuple[float, int, int, int]], points: Numbers, first: int, last: int) -> None:
     """Remember the point between two that lies farthest from the line that joins them."""
     if last - first <= 1:
         return
-    inside = slice(first + 1, last)
-    width = x[last] - x[first]
-    along = (x[inside] - x[first]) / width if width else np.zeros(last - first - 1)
-    away = np.abs(y[inside] - (y[first] + along * (y[last] - y[first])))
+    inside, step = points[first + 1 : last] - points[first], points[last] - points[first]
+    length = float(step @ step)
+    along = np.clip(inside @ step / length, 0, 1) if length else np.zeros(len(inside))
+    away = np.sum((inside - along[:, np.newaxis] * step) ** 2, axis=1)
     farthest = int(away.argmax())
-    if away[farthest] > 0:
+    if away[farthest] > _UNSEEN**2:
         heapq.heappush(waiting, (-float(away[farthest]), first, first + 1 + farthest, last))
