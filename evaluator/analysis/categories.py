@@ -28,7 +28,8 @@ HOW: Final = (
 CHANCE: Final = {"sample": "an AP of 0.5", "pixel": "as AP the share of anomalous voxels"}
 BANDS: Final = (
     "Bands are the 2.5th and 97.5th percentile of {resamples} resamples of the cases, drawn within each subcategory "
-    "and among the normal cases, the same for all submissions."
+    "and among the normal cases, the same for all submissions. The AP of few cases is higher in resamples than in the "
+    "cases themselves, so a value can stand near its band's lower end."
 )
 
 ByDataset = Mapping[str, Sequence[Bars]]  # the analysis set's, then those that stand beside it

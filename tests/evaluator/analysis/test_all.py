@@ -1,5 +1,4 @@
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -244,10 +243,3 @@ def test_a_data_set_in_the_analysis_set_alone_is_shown() -> None:
     tables = made(found, "sample")
     assert {row["dataset"] for row in tables["categories"].rows} == {"brain", "abdom"}
     assert {row["dataset"] for row in tables["costs"].rows} == {"brain"}
-
-
-def test_numbers_are_finite_or_none() -> None:
-    for task in TASKS:
-        for table in made(world(task), task).values():
-            values = [value for row in table.rows for value in row.values() if isinstance(value, float)]
-            assert all(math.isfinite(value) for value in values)
