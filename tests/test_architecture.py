@@ -44,6 +44,8 @@ HOMES = {
     "shapely": {"evaluator/boxes.py"},
     "altair": {"server/web/charts/"},
     "vl_convert": {"server/web/vector.py"},
+    "weasyprint": {"server/web/pdf.py"},
+    "PIL": {"server/web/pictures.py", "toy_cases/"},
 }
 
 
