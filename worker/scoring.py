@@ -32,10 +32,11 @@ PARSE_S = 60.0  # for one file, and
 PARSE_S_A_VOXEL = 2e-6  # some ten times what reading a dense map takes, details included
 # All files of a container start together have less, or files that are slow on purpose would keep the host for
 # days: some ten times what dense maps take, and two to three times what noise takes with details. Behind that, each
-# file has a moment. Details are kept in the first half, so that no score hangs on them.
+# file has a moment. Details are kept in the first part of it; the rest is enough for all sketches, thrice.
 ALL_S = 600.0
 ALL_S_A_VOXEL = 2.5e-7
 MOMENT_S = 1.0
+DETAILS_SHARE = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ class _Reader:
         self._clock = clock
         all_s = ALL_S + ALL_S_A_VOXEL * n_voxels
         self._end_at_s = clock() + all_s
-        self._details_until_s = clock() + all_s / 2
+        self._details_until_s = clock() + DETAILS_SHARE * all_s
 
     def read(self, case: Case) -> Reading:
         """Read a case; one that cannot be read with details gets another chance without."""

@@ -117,13 +117,13 @@ def test_files_that_are_slow_on_purpose_cannot_keep_the_host(
     assert children.given_s[-1] == MOMENT_S
 
 
-def test_details_are_kept_in_the_first_half_of_the_time_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_details_are_kept_in_the_first_part_of_the_time_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def steady(children: Children, parser: Fake, _: float) -> PixelReading:
         children.now_s += ALL_S / 10
         return reading(details=DETAILS if parser.detailed else None)
 
     found, detailed, _ = read(monkeypatch, tmp_path, steady, cases=9)
-    assert detailed == [True] * 6 + [False] * 3  # the sixth begins when half of it has just gone
+    assert detailed == [True] * 8 + [False]  # the eighth begins after 7 tenths of it
     assert {case.reading.status for case in found} == {Status.OK}
 
 
