@@ -56,13 +56,18 @@ def computed(database: Database, store: Store) -> Comparison:
         made = rescoring.begin(session, challenges.current(session), datetime.now(UTC), None)
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("Scoring again")
-        rescoring.compute(
-            database,
-            store,
-            made,
-            lambda: datetime.now(UTC),
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        try:
+            rescoring.compute(
+                database,
+                store,
+                made,
+                lambda: datetime.now(UTC),
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except KeyboardInterrupt:
+            with database.write() as session:
+                rescoring.drop(session, made, datetime.now(UTC), None)
+            raise
     with database.read() as session:
         found = rescoring.comparison(session, made)
     if found.problem is not None:
@@ -86,6 +91,8 @@ def board_table(board: BoardChange) -> Table:
 
 def pair_text(pair: Pair) -> str:
     """Write a value once where it stays."""
+    if pair.new is None:
+        return "–" if pair.old is None else f"{pair.old:.4f} (stays)"
     old, new = (f"{value:.4f}" if value is not None else "–" for value in (pair.old, pair.new))
     if pair.is_same:
         return new

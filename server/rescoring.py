@@ -4,9 +4,14 @@ Nothing a leaderboard or an analysis reads changes before `publish`; the rows th
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import or_, select
@@ -35,6 +40,8 @@ FIELDS: Final = (  # of Score, that a re-scoring writes anew
     "manifest_sha256",
     "image_digest",
 )
+FEW: Final = 4  # jobs a process: it takes a second to start, a large pixel job some seconds
+MOST_PROCESSES: Final = 8  # each holds the sketches of a job, some 100 MB
 Progress = Callable[[int, int], None]  # jobs done, jobs in all
 
 
@@ -119,7 +126,7 @@ def begin(s: Session, challenge: Challenge, now: datetime, account: Account | No
     if running is not None:
         raise Conflict(
             f"re-scoring {running.id} is being computed since {running.made_at:%Y-%m-%d %H:%M} UTC: wait for it, or "
-            "drop it if its server was stopped"
+            "drop it on its page if what computed it was stopped"
         )
     row = Rescoring(
         challenge_id=challenge.id,
@@ -134,18 +141,26 @@ def begin(s: Session, challenge: Challenge, now: datetime, account: Account | No
 
 
 def compute(
-    db: Database, store: Store, rescoring_id: str, clock: Callable[[], datetime], progress: Progress | None = None
+    db: Database,
+    store: Store,
+    rescoring_id: str,
+    clock: Callable[[], datetime],
+    progress: Progress | None = None,
+    *,
+    processes: int | None = None,
 ) -> None:
-    """Score all jobs of a re-scoring anew and keep old and new beside each other; what fails is told in it."""
+    """Score all jobs of a re-scoring anew and keep old and new beside each other; what fails is told in it.
+
+    In as many processes as there are cores and something to do, unless told: the caller's own stays free for pages.
+    """
     found: dict[str, Any] = {}
     problem = None
     try:
         with db.read() as s:
             challenge = s.get_one(Challenge, get(s, rescoring_id).challenge_id)
             jobs = [job.id for job in scored_jobs(s, challenge)]
-        for number, job_id in enumerate(jobs, start=1):
-            with db.read() as s:
-                found[job_id] = compared(s, s.get_one(Job, job_id), store)
+        for number, (job_id, pair) in enumerate(pairs(db, store, jobs, processes), start=1):
+            found[job_id] = pair
             if progress is not None:
                 progress(number, len(jobs))
     except Exception as fault:
@@ -158,15 +173,39 @@ def compute(
         row.finished_at = clock()
 
 
-def compared(s: Session, job: Job, store: Store) -> dict[str, Any]:
-    """Give {"old": fields, "new": fields or None, "problem": why there is nothing new, or None} of a scored job."""
-    if job.score is None:
-        raise RuntimeError(f"job {job.id} has no score")
-    old = fields_of(job.score) | {"computed_at": job.score.computed_at.isoformat()}
+def pairs(
+    db: Database, store: Store, jobs: Sequence[str], processes: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each job with its old and new score."""
+    count = processes or min(len(os.sched_getaffinity(0)), len(jobs) // FEW, MOST_PROCESSES)
+    if count <= 1:
+        yield from ((job_id, compared(db, store, job_id)) for job_id in jobs)
+        return
+    # Started afresh, not forked: the server has threads.
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        yield from zip(jobs, pool.map(partial(compared_aside, db.url, store.folder), jobs), strict=True)
+
+
+def compared_aside(url: str, folder: Path, job_id: str) -> dict[str, Any]:
+    """Do `compared` in a process of its own."""
+    db = Database(url)
     try:
-        verdict = scores.rejudge(s, job, store)
-    except scores.Unusable as error:
-        return {"old": old, "new": None, "problem": str(error)}
+        return compared(db, Store(folder), job_id)
+    finally:
+        db.dispose()
+
+
+def compared(db: Database, store: Store, job_id: str) -> dict[str, Any]:
+    """Give {"old": fields, "new": fields or None, "problem": why there is nothing new, or None} of a scored job."""
+    with db.read() as s:
+        job = s.get_one(Job, job_id)
+        if job.score is None:
+            raise RuntimeError(f"job {job.id} has no score")
+        old = fields_of(job.score) | {"computed_at": job.score.computed_at.isoformat()}
+        try:
+            verdict = scores.rejudge(s, job, store)
+        except scores.Unusable as error:
+            return {"old": old, "new": None, "problem": str(error)}
     low, high = verdict.bounds or (None, None)
     new = {name: getattr(verdict, name) for name in FIELDS if hasattr(verdict, name)}
     return {"old": old, "new": new | {"low": low, "high": high, "evaluator_version": __version__}, "problem": None}

@@ -77,6 +77,7 @@ def test_what_stays_is_told_and_left_only_if_that_is_meant(wrong: World, home: P
         s.delete(s.query(CaseScore).filter_by(score_id=first.id).first())
     code, said = call(home, "--publish")
     assert code == 1
+    assert "0.0000 (stays)" in said
     assert "stays as it is: submission" in said
     assert "publish all the same only if that is meant" in said
     assert call(home, "--publish", "--leave")[0] == 0

@@ -75,6 +75,17 @@ def test_old_and_new_stand_beside_each_other(world: World) -> None:
 
 
 @pytest.mark.usefixtures("wrong")
+def test_several_processes_find_the_same(world: World) -> None:
+    alone = comparison(world, computed(world))
+    made = begin(world)
+    seen: list[tuple[int, int]] = []
+    rescoring.compute(world.db, world.store, made, lambda: world.now, lambda *at: seen.append(at), processes=2)
+    together = comparison(world, made)
+    assert (together.boards, together.changed, together.problem) == (alone.boards, alone.changed, None)
+    assert seen == [(number, 4) for number in (1, 2, 3, 4)]
+
+
+@pytest.mark.usefixtures("wrong")
 def test_nothing_changes_before_it_is_published(world: World) -> None:
     computed(world)
     assert ranked(world) == [(1, "Constant", 0.75), (2, "Perfect", 0.5)]
@@ -137,9 +148,9 @@ def test_of_two_the_one_that_is_out_of_date_is_refused_as_a_whole(world: World) 
 
 @pytest.mark.usefixtures("wrong")
 def test_dropped_ones_change_nothing(world: World) -> None:
-    made = computed(world)
+    made, organizer = computed(world), world.organizer()
     with world.db.write() as s:
-        account = s.get_one(Account, world.organizer())
+        account = s.get_one(Account, organizer)
         rescoring.drop(s, made, world.later(minutes=1), account)
     with pytest.raises(Conflict, match="was dropped"):
         publish(world, made)

@@ -73,7 +73,9 @@ def test_pages_of_a_team(people: People, busy: str) -> None:
 
 def test_pages_of_an_organizer(people: People, busy: str) -> None:
     boards = ["/leaderboard/sample", "/leaderboard/pixel"]
-    pages_of(people.organizer(), ["/organizer", f"/submissions/{busy}", *boards])
+    others = ["/leaderboard/sample?scheme=test_based", "/leaderboard/sample?metric=dataset_auroc&sort=mean"]
+    own = ["/organizer", "/organizer/teams", "/organizer/rescoring"]
+    pages_of(people.organizer(), [*own, f"/submissions/{busy}", *boards, *others])
 
 
 def test_pages_while_there_is_nothing_to_show(people: People) -> None:
