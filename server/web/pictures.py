@@ -20,8 +20,8 @@ Pixels = npt.NDArray[np.float64]  # [row, column, 3], in [0, 255]
 Plane = TypeVar("Plane", bound=np.generic)
 
 SIDE: Final = 256  # pixels that a small slice is enlarged to, by whole steps
-GAP: Final = 8  # pixels between the two pictures of a pair
-PAPER: Final = 255
+GAP: Final = 6  # pixels between the two pictures of a pair
+BETWEEN: Final = 85  # grey, apart from the black round a scan, on a light page and on a dark one
 THUMB: Final = 256  # pixels, the longest side
 QUALITY: Final = 88  # of JPEG, where its marks are not seen
 # Lighter where a score is higher, so that it reads in grey too; the outline's blue stays apart from it for
@@ -70,7 +70,7 @@ def heat(image: Grey, label: Mask, scores: Scores, window: Window) -> Pixels:
 def pair(image: Grey, label: Mask, scores: Scores, window: Window) -> Pixels:
     """Draw truth and scores side by side."""
     left = truth(image, label)
-    gap = np.full((left.shape[0], GAP, 3), PAPER, dtype=float)
+    gap = np.full((left.shape[0], GAP, 3), BETWEEN, dtype=float)
     return np.hstack([left, gap, heat(image, label, scores, window)])
 
 

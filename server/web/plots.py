@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 360, 236
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 14, 42  # margins
 MANY = 1000  # values of a class; from there on, shares on a logarithmic axis
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-LABEL = 11  # pixels, as in toy.css
+LABEL = 12  # pixels, as in toy.css
 MOST_TICKS = 4
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from evaluator.slices import Slices
 from server.protocol import Task
 from server.web import toy_report
-from server.web.pictures import Window
+from server.web.pictures import GAP, Window
 from tests.server.web.conftest import People, Play, report
 from tests.server.world import World
 
@@ -89,7 +89,10 @@ def test_page_shows_pictures_that_only_the_team_can_open(people: People, world: 
     assert "Precision against recall" in page
     answer = owner.get(address)
     assert answer.headers["content-type"] == "image/png"
-    assert Image.open(io.BytesIO(answer.content)).size == (2 * 3 * 85 + 8, 2 * 85)  # enlarged by 256 // 3, and the gap
+    assert Image.open(io.BytesIO(answer.content)).size == (
+        2 * 3 * 85 + GAP,
+        2 * 85,
+    )  # enlarged by 256 // 3, and the gap
     assert people.browser("Stranger").get(address).status_code == 404
 
 
