@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.orm import selectinload
 
 from cli.watching import follow
 from server.db import Database
-from server.models import Job
+from server.models import Job, Score
 from tests.conftest import Backend
 from tests.stack import build_busybox_image, running_stack
 
@@ -52,6 +53,7 @@ def test_a_stranger_s_container_is_judged_and_ranked(
         report = team.get(f"/submissions/{toy}/report")
         assert set(report) == {"brain", "abdom"}
         assert len(report["brain"]["cases"]) == 4
+        assert all(case["slices_sha256"] for case in report["brain"]["cases"])
         final = stack.submit(team, brightness_image, "pixel", "final")
         (view,) = follow(team, [final])
         assert view["status"] == "scored", stack.worker_log
@@ -59,6 +61,20 @@ def test_a_stranger_s_container_is_judged_and_ranked(
         (row,) = team.get("/leaderboards/pixel")["rows"]
         assert row["rank"] == 1
         assert set(row["values"]) == {"brain", "abdom"}
+        for score in stored_scores(stack.settings.database_url):
+            assert score.object_threshold
+            assert None not in score.metrics.values()
+            assert all(case.details_sha256 for case in score.cases)
+
+
+def stored_scores(database_url: str) -> list[Score]:
+    """Both data sets', with what was kept of each case."""
+    database = Database(database_url)
+    with database.read() as session:
+        found = list(session.scalars(select(Score).options(selectinload(Score.cases))))
+    database.dispose()
+    assert len(found) == 2
+    return found
 
 
 def test_a_killed_worker_s_job_finishes_after_its_lease_once(
