@@ -44,9 +44,9 @@ def read_pixel(prediction: BinaryIO, truth: Truth, *, loops: Loops = PLAIN, watc
         start = 0
         for patterns in volume.patterns(loops):
             tally.count(patterns)
-            positives = truth.positives(start, start + patterns.size)
-            if positives.size:
-                tally.count_positive(patterns[positives])
+            starts, lengths = truth.runs_within(start, start + patterns.size)
+            if starts.size:
+                tally.count_positive(patterns, starts, lengths)
             if watcher:
                 watcher.see(start, patterns)
             start += patterns.size
