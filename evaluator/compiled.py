@@ -12,11 +12,12 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from evaluator.kernels import INFINITY, ONE, SIGN, Loops, Patterns, Tables, Values
+from evaluator.kernels import INFINITY, ONE, SIGN, Indices, Loops, Patterns, Tables, Values
 
-_BLOCK: Final = 512  # values that are looked at for being 0 together
+_BLOCK: Final = 2048  # values that are looked at for being 0 together
 _FOUR_ZEROS: Final = 0x8000800080008000
 _NAN: Final = INFINITY + 0x200
+_LEAST_NORMAL: Final = 0x0400
 
 
 def _compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -41,12 +42,30 @@ def _written(element: Any, dimensions: int = 1) -> Any:
     return types.Array(element, dimensions, "C")
 
 
-@_compiled(types.boolean, _read(types.uint32))
-def _is_zero(every: NDArray[np.uint32]) -> bool:
+@_compiled(types.uint32, _read(types.uint32))
+def _held(every: NDArray[np.uint32]) -> np.uint32:
+    """Give every bit that is set anywhere."""
     held = np.uint32(0)
     for i in range(every.size):
         held |= every[i]
-    return bool(held == np.uint32(0))
+    return held
+
+
+@_compiled(types.uint64, _read(types.uint64))
+def _held_64(every: NDArray[np.uint64]) -> np.uint64:
+    held = np.uint64(0)
+    for i in range(every.size):
+        held |= every[i]
+    return held
+
+
+@_compiled(types.boolean, _read(types.uint16))
+def _has_tiny(patterns: Patterns) -> bool:
+    """Tell whether one is above 0 and under the least normal half."""
+    least = np.uint16(0xFFFF)
+    for i in range(patterns.size):
+        least = min(least, patterns[i])
+    return bool(least < np.uint16(_LEAST_NORMAL))
 
 
 @_compiled(types.void, _read(types.float32), _written(types.uint16))
@@ -124,11 +143,14 @@ def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
     changed = False
     for start in range(0, values.size, _BLOCK):
         block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        if _is_zero(block.view(np.uint32)):
+        held = _held(block.view(np.uint32))
+        if held == np.uint32(0):
             rounded[:] = SIGN
-        else:
-            _round_singles(block, rounded)
-            changed = changed or _singles_change(block)
+            continue
+        _round_singles(block, rounded)
+        # Normal halves lose nothing that has no bit where theirs end: the closer look is for the other blocks.
+        if not changed and (held & np.uint32(0x1FFF) or _has_tiny(rounded)):
+            changed = _singles_change(block)
     return changed
 
 
@@ -138,11 +160,13 @@ def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
     changed = False
     for start in range(0, values.size, _BLOCK):
         block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        if _is_zero(block.view(np.uint32)):
+        held = _held_64(block.view(np.uint64))
+        if held == np.uint64(0):
             rounded[:] = SIGN
-        else:
-            _round_doubles(block, rounded)
-            changed = changed or _doubles_change(block)
+            continue
+        _round_doubles(block, rounded)
+        if not changed and (held & np.uint64(0x3FFFFFFFFFF) or _has_tiny(rounded)):
+            changed = _doubles_change(block)
     return changed
 
 
@@ -166,6 +190,37 @@ def _count(patterns: Patterns, tables: Tables) -> None:
         tables[0, patterns[i]] += np.uint32(1)
 
 
+@_compiled(types.void, _read(types.uint16), _read(types.int64), _read(types.int64), _written(types.uint32, 2))
+def _count_runs(patterns: Patterns, starts: Indices, lengths: Indices, tables: Tables) -> None:
+    for run in range(starts.size):
+        for i in range(starts[run], starts[run] + lengths[run]):
+            tables[i & 3, patterns[i]] += np.uint32(1)
+
+
+@_compiled(types.int64, _read(types.uint8), types.int64, _written(types.int64), _written(types.int64))
+def _find_runs(mask: NDArray[np.uint8], row: int, starts: Indices, lengths: Indices) -> int:
+    """Write the runs of rows of 0 and 1, and give their number. Most rows are empty: those are passed by."""
+    found = 0
+    for first in range(0, mask.size, row):
+        line = mask[first : first + row]
+        held = np.uint8(0)
+        for i in range(line.size):
+            held |= line[i]
+        before = np.uint8(0)
+        for i in range(line.size if held else 0):
+            if line[i] != before:
+                if before:
+                    lengths[found] = first + i - starts[found]
+                    found += 1
+                else:
+                    starts[found] = first + i
+                before = line[i]
+        if before:
+            lengths[found] = first + row - starts[found]
+            found += 1
+    return found
+
+
 @_compiled(types.uint16, _read(types.uint16))
 def _highest(patterns: Patterns) -> np.uint16:
     found = np.uint16(0)
@@ -179,6 +234,18 @@ def _patterns(values: Values, out: Patterns) -> bool:
     return bool((_singles if values.dtype == np.float32 else _doubles)(values, out))
 
 
+def _runs(mask: NDArray[np.bool_], row: int) -> tuple[Indices, Indices]:
+    most = mask.size // row * ((row + 1) // 2)
+    starts, lengths = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    found = _find_runs(mask.view(np.uint8), row, starts, lengths)
+    return starts[:found].copy(), lengths[:found].copy()
+
+
 COMPILED: Final = Loops(
-    name="numba", patterns=_patterns, count=_count, highest=lambda patterns: int(_highest(patterns))
+    name="numba",
+    patterns=_patterns,
+    count=_count,
+    count_runs=_count_runs,
+    highest=lambda patterns: int(_highest(patterns)),
+    runs=_runs,
 )

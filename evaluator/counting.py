@@ -48,9 +48,9 @@ def read_pixel(
         start = 0
         for patterns in volume.patterns(loops):
             tally.count(patterns)
-            positives = truth.positives(start, start + patterns.size)
-            if positives.size:
-                tally.count_positive(patterns[positives])
+            starts, lengths = truth.runs_within(start, start + patterns.size)
+            if starts.size:
+                tally.count_positive(patterns, starts, lengths)
             if watcher:
                 watcher.see(start, patterns)
             if keeper:

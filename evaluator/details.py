@@ -54,9 +54,10 @@ class Details:
             and (self.regions.n_voxels == sketch.n_positive)
         )
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
         """Write as .npz; equal details give equal bytes."""
-        return pack({f"{part}.{name}": array for part, found in _parts(self).items() for name, array in found.items()})
+        arrays = {f"{part}.{name}": array for part, found in _parts(self).items() for name, array in found.items()}
+        return pack(arrays, compressed=compressed)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:

@@ -105,7 +105,10 @@ class Volume:
     def masks(self) -> Iterator[NDArray[np.bool_]]:
         """Give `slabs` as a label means them: anomalous above 0.5. Raises UnreadableError."""
         for values in self.slabs():
-            yield np.greater_equal(values, 1) if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
+            if values.dtype == np.uint8 and values.max(initial=0) <= 1:
+                yield values.view(bool)
+            else:
+                yield np.greater_equal(values, 1) if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
 
     def patterns(self, loops: Loops) -> Iterator[Patterns]:
         """Give all voxels as half patterns, flat, whole planes (of the last axis) at a time. Raises UnreadableError.

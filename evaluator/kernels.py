@@ -37,6 +37,7 @@ _LAST_PLACE_2_24: Final[dict[np.dtype[Any], Any]] = {  # numbers round which the
 Values = NDArray[np.generic]
 Patterns = NDArray[np.uint16]
 Counts = NDArray[np.int64]
+Indices = NDArray[np.int64]
 Tables = NDArray[np.uint32]
 
 
@@ -46,14 +47,17 @@ class Loops:
 
     `patterns(values, out)` writes the patterns of float32 or float64 `values`[n] to `out` uint16[n], and tells
     whether rounding changed a score within 0 and 1. `count(patterns, tables)` adds 1 for each of
-    `patterns` uint16[n] in any row of `tables` uint32[TABLES, TABLE]. `highest(patterns)` is the largest
-    clamped pattern of uint16[n]; of none, 0.
+    `patterns` uint16[n] in any row of `tables` uint32[TABLES, TABLE]; `count_runs(patterns, starts, lengths, tables)`
+    does so for those within runs, int64[r] each. `highest(patterns)` is the largest clamped pattern of uint16[n]; of
+    none, 0. `runs(mask, row)` gives starts and lengths, int64[r] each, of the runs of bool[n] within rows of `row`.
     """
 
     name: str
     patterns: Callable[[Values, Patterns], bool]
     count: Callable[[Patterns, Tables], None]
+    count_runs: Callable[[Patterns, Indices, Indices, Tables], None]
     highest: Callable[[Patterns], int]
+    runs: Callable[[NDArray[np.bool_], int], tuple[Indices, Indices]]
 
 
 def half_patterns(values: Values) -> Patterns:
@@ -120,7 +124,30 @@ def _highest(patterns: Patterns) -> int:
     return int(clamped(patterns).max(initial=0))
 
 
-PLAIN: Final = Loops(name="numpy", patterns=_patterns, count=_count, highest=_highest)
+def _count_runs(patterns: Patterns, starts: Indices, lengths: Indices, tables: Tables) -> None:
+    _count(patterns[indices_of(starts, lengths)], tables)
+
+
+def _runs(mask: NDArray[np.bool_], row: int) -> tuple[Indices, Indices]:
+    rows = mask.reshape(-1, row)
+    held = np.flatnonzero(rows.any(axis=1))
+    rows = rows[held]
+    firsts, lasts = rows.copy(), rows.copy()
+    firsts[:, 1:] &= ~rows[:, :-1]
+    lasts[:, :-1] &= ~rows[:, 1:]
+    line, start = np.divmod(np.flatnonzero(firsts), row)
+    return held[line] * row + start, np.flatnonzero(lasts) % row - start + 1
+
+
+def indices_of(starts: Indices, lengths: Indices) -> Indices:
+    """Give the flat index of every voxel of some runs, ascending; `starts` and `lengths` int64[r]."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if ends.size else 0)
+
+
+PLAIN: Final = Loops(
+    name="numpy", patterns=_patterns, count=_count, count_runs=_count_runs, highest=_highest, runs=_runs
+)
 
 
 @cache
@@ -146,18 +173,24 @@ class _Counter:
     def add(self, patterns: Patterns) -> None:
         for start in range(0, patterns.size, self._most_pending):
             part = patterns[start : start + self._most_pending]
-            if self._pending + part.size > self._most_pending:
-                self._empty()
-            self._loops.count(part, self._tables)
-            self._pending += part.size
+            self._loops.count(part, self._room_for(part.size))
+
+    def add_runs(self, patterns: Patterns, starts: Indices, lengths: Indices) -> None:
+        self._loops.count_runs(patterns, starts, lengths, self._room_for(int(lengths.sum())))
 
     def counts(self) -> Counts:
         if self._pending:
             self._empty()
         return self._counts.copy()
 
+    def _room_for(self, count: int) -> Tables:
+        if self._pending + count > self._most_pending:
+            self._empty()
+        self._pending += count
+        return self._tables
+
     def _empty(self) -> None:
-        self._counts += self._tables[:, :PATTERNS].sum(axis=0, dtype=np.int64)
+        self._counts += self._tables[:, :PATTERNS].sum(axis=0, dtype=np.uint32)  # as many as are pending, at most
         self._tables[:] = 0
         self._pending = 0
 
@@ -185,13 +218,13 @@ class Tally:
         """Count voxels, positive or not."""
         self._every.add(patterns)
 
-    def count_positive(self, patterns: Patterns) -> None:
-        """Say which of the voxels that were counted, or will be, are positive."""
-        self._positive.add(patterns)
+    def count_positive(self, patterns: Patterns, starts: Indices, lengths: Indices) -> None:
+        """Say which of the voxels that were counted, or will be, are positive: those of `patterns` within runs."""
+        self._positive.add_runs(patterns, starts, lengths)
 
     def add(self, values: Values, positive: NDArray[np.bool_]) -> None:
         """Count one slab of any real dtype; both are flat and of one length."""
         patterns = half_patterns(values)
         self.rounded |= _rounded(values, patterns)
         self.count(patterns)
-        self.count_positive(patterns[positive])
+        self._positive.add(patterns[positive])

@@ -17,14 +17,15 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # equal arrays have equal bytes
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
-def pack(arrays: Arrays) -> bytes:
-    """Write flat arrays, lightly compressed; equal arrays in one order give equal bytes."""
+def pack(arrays: Arrays, *, compressed: bool = True) -> bytes:
+    """Write flat arrays, lightly compressed or, to be read at once, as they are; equal ones in one order alike."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    how = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(stream, "w", compresslevel=1) as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
             npy.write_array(member, array, version=(1, 0), allow_pickle=False)
-            archive.writestr(_entry(name), member.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH), member.getvalue(), how, 1)
     return stream.getvalue()
 
 
@@ -43,12 +44,6 @@ def unpack(what: str, content: bytes, dtypes: Mapping[str, str], *, most_bytes: 
             return {name: _array(what, archive, name, dtype, most_bytes) for name, dtype in dtypes.items()}
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise ValueError(f"{what} is damaged: {error}") from error
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
 
 
 def _array(what: str, archive: zipfile.ZipFile, name: str, dtype: str, most_bytes: int) -> NDArray[np.generic]:

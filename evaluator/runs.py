@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.kernels import PLAIN, Loops, indices_of
+
 
 @dataclass(frozen=True, eq=False)
 class Runs:
@@ -29,7 +31,7 @@ class Runs:
             raise ValueError("runs are empty, overlap or do not ascend")
 
     @classmethod
-    def of_plane(cls, mask: NDArray[np.bool_], *, row: int, offset: int) -> Self:
+    def of_plane(cls, mask: NDArray[np.bool_], *, row: int, offset: int, loops: Loops = PLAIN) -> Self:
         """Find the runs of whole rows.
 
         `mask` bool[n], flat, n a multiple of `row`, the voxels along axis 0; `offset` is the flat index of its
@@ -38,14 +40,10 @@ class Runs:
         >>> Runs.of_plane(np.array([0, 1, 1, 1, 0, 1], dtype=bool), row=3, offset=6).starts  # rows end runs
         array([ 7,  9, 11])
         """
-        rows = mask.reshape(-1, row)
-        held = np.flatnonzero(rows.any(axis=1))
-        rows = rows[held]
-        firsts, lasts = rows.copy(), rows.copy()
-        firsts[:, 1:] &= ~rows[:, :-1]
-        lasts[:, :-1] &= ~rows[:, 1:]
-        line, start = np.divmod(np.flatnonzero(firsts), row)
-        return cls(offset + held[line] * row + start, np.flatnonzero(lasts) % row - start + 1)
+        if mask.size % row:
+            raise ValueError(f"cannot reshape {mask.size} voxels into rows of {row}")
+        starts, lengths = loops.runs(mask, row)
+        return cls(starts + offset, lengths)
 
     @classmethod
     def joined(cls, parts: Sequence["Runs"]) -> Self:
@@ -64,12 +62,6 @@ class Runs:
     def indices(self) -> NDArray[np.int64]:
         """Give the flat index of every voxel, int64[n_voxels], ascending."""
         return indices_of(self.starts, self.lengths)
-
-
-def indices_of(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the flat index of every voxel of some runs, ascending; `starts` and `lengths` int64[r] as in `Runs`."""
-    ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if ends.size else 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -174,9 +174,9 @@ class Sketch:
             **counters,
         )
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
         """Write as .npz (numpy reads it too); equal sketches give equal bytes."""
-        return pack(self.arrays())
+        return pack(self.arrays(), compressed=compressed)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:

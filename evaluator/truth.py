@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.formats import LabelError, Shape, UnreadableError, Volume
-from evaluator.runs import Runs, indices_of
+from evaluator.kernels import PLAIN, Loops, indices_of
+from evaluator.runs import Runs
 
 _FEWEST_AXES: Final = 2
 _NONE: Final = np.zeros(0, dtype=np.int64)
@@ -24,7 +25,7 @@ class Truth:
     voxel_mm3: float  # of the label's header; nan where it claims none
 
     @classmethod
-    def read(cls, file: BinaryIO, shape: Shape) -> Self:
+    def read(cls, file: BinaryIO, shape: Shape, *, loops: Loops = PLAIN) -> Self:
         """Read a label of `shape`, slab by slab; positive is what is above 0.5. Raises LabelError."""
         label = open_label(file, shape)
         row = shape[0]
@@ -32,7 +33,7 @@ class Truth:
         try:
             for mask in label.masks():
                 if mask.any():
-                    found.append(Runs.of_plane(mask, row=row, offset=start))
+                    found.append(Runs.of_plane(mask, row=row, offset=start, loops=loops))
                 start += mask.size
         except UnreadableError as error:
             raise LabelError(f"cannot be read: {error}") from error
@@ -56,10 +57,14 @@ class Truth:
 
     def positives(self, start: int, stop: int) -> NDArray[np.int64]:
         """Give the anomalous voxels in a range of whole rows, counted from its start; ascending."""
+        return indices_of(*self.runs_within(start, stop))
+
+    def runs_within(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give starts, counted from the range's, and lengths of the runs in a range of whole rows."""
         if start >= self._span[1] or stop <= self._span[0]:
-            return _NONE
+            return _NONE, _NONE
         first, last = np.searchsorted(self.runs.starts, (start, stop))
-        return indices_of(self.runs.starts[first:last] - start, self.runs.lengths[first:last])
+        return self.runs.starts[first:last] - start, self.runs.lengths[first:last]
 
 
 def open_label(file: BinaryIO, shape: Shape) -> Volume:

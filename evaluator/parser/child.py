@@ -76,19 +76,18 @@ def answer(request: Request, files: Sequence[BinaryIO], loops: Loops, watching: 
         return Answer(status=score.status, notes=score.notes, score=score.score)
     watch = watching(request.rule)
     try:
-        truth = Truth.read(files[-1], tuple(request.shape))
+        truth = Truth.read(files[-1], tuple(request.shape), loops=loops)
     except LabelError as error:
         return Answer(label_fault=str(error))
     if request.what == "pixel":
         reading = read_pixel(files[0], truth, loops=loops, watch=watch, shown=request.shown)
     else:
         reading = without_prediction(Status(request.status), truth, watch=watch)
-    details = reading.details.to_bytes() if reading.details else b""
     return Answer(
         status=reading.status,
         notes=reading.notes,
-        sketch=reading.sketch.to_bytes(),
-        details=details,
+        sketch=reading.sketch.to_bytes(compressed=False),
+        details=reading.details.to_bytes(compressed=False) if reading.details else b"",
         plane=plane_bytes(reading.plane),
     )
 
@@ -97,7 +96,7 @@ def warm_up(loops: Loops, watching: Watching) -> None:
     """Read a small volume once, so that everything is imported and compiled while there still are files."""
     image = Nifti1Image(np.ones((2, 2, 2), dtype=np.float32), np.eye(4))
     content = compress(image.to_bytes())
-    truth = Truth.read(io.BytesIO(content), (2, 2, 2))
+    truth = Truth.read(io.BytesIO(content), (2, 2, 2), loops=loops)
     rules: Sequence[Rule] = ({}, {"threshold": 0.5})
     for rule in rules:
         for prediction in (content, content[:-20], b"no volume"):

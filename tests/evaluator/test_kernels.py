@@ -168,10 +168,54 @@ def test_every_pattern_is_counted_once(loops: Loops, size: int) -> None:
     assert not found[PATTERNS:].any()
 
 
+def test_patterns_within_runs_are_counted_once(loops: Loops) -> None:
+    given = RNG.integers(0, PATTERNS, 1000, dtype=np.uint16)
+    tables = np.zeros((TABLES, TABLE), dtype=np.uint32)
+    loops.count_runs(given, np.array([0, 7, 998]), np.array([1, 500, 2]), tables)
+    expected = np.bincount(np.concatenate([given[:1], given[7:507], given[998:]]), minlength=TABLE)
+    np.testing.assert_array_equal(tables.sum(axis=0), expected)
+
+
+@pytest.mark.parametrize("row", [1, 7, 8, 40])
+def test_runs_end_with_rows_and_gaps(loops: Loops, row: int) -> None:
+    for share in (0.0, 0.01, 0.5, 0.99, 1.0):
+        mask = RNG.random(40 * row) < share
+        starts, lengths = loops.runs(mask, row)
+        rows = np.pad(mask.reshape(-1, row), ((0, 0), (1, 1))).astype(int)
+        steps = np.diff(rows, axis=1)
+        lines, firsts = np.nonzero(steps == 1)
+        assert starts.tolist() == (lines * row + firsts).tolist()
+        assert lengths.tolist() == (np.nonzero(steps == -1)[1] - firsts).tolist()
+        assert starts.dtype == lengths.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("odd", "is_changed"),
+    [
+        (0.0, False),
+        (2.0**-24, False),  # the least half
+        (2.0**-14 - 2.0**-24, False),
+        (2.0**-25, True),  # as few bits, but none of a half's
+        (3 * 2.0**-25, True),
+        (-(2.0**-30), False),  # below 0: clamped either way
+        (1.0 + 2.0**-20, False),
+        (0.5 + 2.0**-20, True),
+        (np.nan, False),
+        (np.inf, False),
+    ],
+)
+def test_one_changed_score_among_halves_is_told(loops: Loops, dtype: type, odd: float, is_changed: bool) -> None:  # noqa: FBT001  pytest gives it by name
+    values: NDArray[Any] = RNG.random(9000).astype(np.float16).astype(dtype)
+    values[values < 2.0**-14] = 0
+    values[5000] = odd
+    assert loops.patterns(values, np.empty(9000, dtype=np.uint16)) == is_changed
+
+
 def test_tally_counts_slab_by_slab(loops: Loops) -> None:
     tally = Tally(loops=loops)
     tally.count(np.array([ONE, ONE, 7], dtype=np.uint16))
-    tally.count_positive(np.array([ONE], dtype=np.uint16))
+    tally.count_positive(np.array([7, ONE, ONE], dtype=np.uint16), np.array([2]), np.array([1]))
     assert (tally.every[[7, ONE]].tolist(), tally.positive[[7, ONE]].tolist()) == ([1, 2], [0, 1])
     tally.count(np.array([7, SIGN], dtype=np.uint16))
     assert tally.every.dtype == np.int64
@@ -225,7 +269,8 @@ for dtype in ("f4", "f8"):
     out = np.empty(values.size, np.uint16)
     changed.append(best().patterns(values, out))
     tally.count(out)
-    tally.count_positive(out[values > 0.7])
+    starts, lengths = best().runs(values > 0.7, values.size)
+    tally.count_positive(out, starts, lengths)
     changed.append(best().highest(out[:50]))
 print(changed, hashlib.sha256(tally.every.tobytes() + tally.positive.tobytes()).hexdigest())
 """
