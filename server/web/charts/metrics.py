@@ -239,7 +239,7 @@ def deals(table: Table, paper: Paper) -> ChartType:
             "difference:Q",
             title=["Difference of AP between the deals", "bar: ± SD of batch APs / √batches"],
             scale=alt.Scale(domain=[-far, far], nice=False),
-            axis=alt.Axis(tickCount=3, format="+~g"),
+            axis=alt.Axis(tickCount=3, format="+~g", labelExpr="datum.value === 0 ? '0' : datum.label"),
         )
         known = alt.Chart(paper.data(row for row in rows if row["difference"] is not None))
         return titled(
@@ -269,7 +269,7 @@ def standard_error(row: Row) -> float | None:
 
 def signed(value: Value) -> str:
     """With its sign, and a minus that is one."""
-    return f"{value:+.3f}".replace("-", "−") if isinstance(value, float | int) else ""
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−") if isinstance(value, float | int) else ""
 
 
 def boards(table: Table, paper: Paper) -> ChartType:
@@ -314,7 +314,7 @@ def turned_boards(paper: Paper, table: Table, rows: Rows, order: list[str], metr
     room = paper.label_px(order)
     x = alt.X("row:N", sort=metrics, title=None, axis=alt.Axis(orient="top", labelAngle=-55, domain=False, ticks=False))
     y = team_axis(order, room, grid=False)
-    return cells(paper, table, rows, x, y).properties(width=paper.across(1, left=room + 26), height=alt.Step(STEP_PX))
+    return cells(paper, table, rows, x, y).properties(width=paper.across(1, left=room + 32), height=alt.Step(STEP_PX))
 
 
 def cells(paper: Paper, table: Table, rows: Rows, x: alt.X, y: alt.Y) -> ChartType:

@@ -71,7 +71,7 @@ class Paper:
     def label_px(self, labels: Iterable[str], *, most: int = 150) -> int:
         """Room for labels on a vertical axis, px; longer ones are cut."""
         longest = max((len(label) for label in labels), default=0)
-        return min(round(longest * LETTER_PX) + 10, 104 if self.is_narrow else most)
+        return min(round(longest * LETTER_PX) + 14, 104 if self.is_narrow else most)
 
 
 def order_of(paper: Paper, rows: Rows, key: str = "team") -> list[str]:
@@ -148,7 +148,9 @@ def scale(order: Sequence[str], kinds: Sequence[Any], special: Mapping[str, Any]
 
 def team_axis(order: Sequence[str], room: int, *, key: str = "team", grid: bool = True) -> alt.Y:
     """Names on the left, one a row, in this order."""
-    axis = alt.Axis(labelLimit=room, minExtent=room, maxExtent=room, domain=False, ticks=False, grid=grid)
+    axis = alt.Axis(
+        labelLimit=room, minExtent=room, maxExtent=room, domain=False, ticks=False, grid=grid, labelPadding=9
+    )
     return alt.Y(f"{key}:N", sort=list(order), title=None, axis=axis, scale=alt.Scale(domain=list(order)))
 
 

@@ -73,8 +73,7 @@ def test_every_table_has_a_chart() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_charts_are_vega_lite(name: str) -> None:
-    for spec in (usual(name), drawn(undefined(FEW[name]))):
-        Root.from_dict(spec | {"datasets": {}}, validate=True)
+    Root.from_dict(drawn(FEW[name]) | {"datasets": {}}, validate=True)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if ONE[name].rows])
