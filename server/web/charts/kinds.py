@@ -110,10 +110,12 @@ def normals(rows: Rows) -> str:
 def baselines(table: Table, paper: Paper, rows: Rows, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Where predictors that see nothing stand: in the pixel task each group has its own chance level."""
     drawn = []
-    for name, look in {"constant": {"size": STEP_PX, "thickness": 1}, "random": {"size": 9, "thickness": 3}}.items():
+    for name, size, thickness in (("constant", STEP_PX, 1), ("random", 9, 3)):
         known = alt.Chart(paper.data(row for row in rows if row["team"] == name and row["ap"] is not None))
         drawn.append(
-            known.mark_tick(color=INK, **look).encode(x=x, y=y, tooltip=tooltips(table), opacity=alt.value(0.7))
+            known.mark_tick(color=INK, size=size, thickness=thickness).encode(
+                x=x, y=y, tooltip=tooltips(table), opacity=alt.value(0.7)
+            )
         )
     return drawn
 

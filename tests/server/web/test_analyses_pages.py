@@ -1,6 +1,6 @@
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -38,10 +38,10 @@ def keep(world: World, tables: Mapping[str, Table] = FEW, *, error: str | None =
         analyses.keep(s, challenge.id, document, analyses.fingerprint(s, challenge, Task.PIXEL))
 
 
-def publish(world: World, organizer: str, **options: object) -> None:
+def publish(world: World, organizer: str, *, sealed_until: datetime | None = None) -> None:
     with world.db.write() as s:
         account = s.get_one(Account, organizer)
-        leaderboard.publish(s, world.challenge(s), Task.PIXEL, True, account, world.now, **options)  # type: ignore[arg-type]  sealed_until alone
+        leaderboard.publish(s, world.challenge(s), Task.PIXEL, True, account, world.now, sealed_until=sealed_until)
 
 
 def test_analyses_follow_the_leaderboard(people: People, world: World) -> None:
