@@ -74,7 +74,8 @@ def remarks(board: Any) -> list[str]:
         made = board["resampling"]
         found.append(f"95 %: of the ranks over {made['resamples']:,} resamples of the cases, seed {made['seed']}")
     elif board["rows"]:
-        found.append("Rank intervals are being computed.")
+        how = "could not be computed" if board["resampling_failed"] else "are being computed"
+        found.append(f"Rank intervals {how}.")
     for dataset, pairs in board["close"].items():
         said = "; ".join(f"{one} and {other}" for one, other in pairs)
         found.append(f"{dataset}: without rounding to half precision, the order may be another: {said}")

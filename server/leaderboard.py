@@ -78,7 +78,8 @@ class BoardView:
     evaluator_versions: tuple[str, ...]
     published: bool
     sealed_until: datetime | None  # published, but nobody but organizers sees it before
-    resampling: Resampling | None = None  # None: intervals and schemes are not computed yet
+    resampling: Resampling | None = None  # None: intervals and schemes are not computed yet,
+    resampling_failed: bool = False  # or they could not be
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,10 @@ def board(s: Session, challenge: Challenge, task: Task) -> BoardView:
     """Give the leaderboard, with what the analyses add where they are of the same scores."""
     view = leaderboard.board(s, challenge, task)
     document = analyses.latest(s, challenge, task)
-    if document is None or document.error is not None or not analyses.is_current(s, challenge, task):
+    if document is None or not analyses.is_current(s, challenge, task):
         return view
+    if document.error is not None:
+        return replace(view, resampling_failed=True)
     return with_stability(
         view, document.tables, made_at=document.made_at, resamples=document.resamples, seed=document.seed
     )

@@ -22,6 +22,7 @@ BOARD: dict[str, Any] = {
     "rows": [ROW, {**ROW, "team": "B", "rank_interval": None}],
     "close": {"brain": [["[red]A", "B"]]},
     "resampling": {"resamples": 1000, "seed": 7},
+    "resampling_failed": False,
 }
 METRIC = {
     "task": "pixel",
@@ -65,6 +66,11 @@ def test_intervals_that_are_not_there_yet_are_told(monkeypatch: pytest.MonkeyPat
     said, _ = call(monkeypatch, {**BOARD, "resampling": None}, "pixel")
     assert "are being computed" in said
     assert "95 %" not in said
+
+
+def test_intervals_that_could_not_be_computed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, _ = call(monkeypatch, {**BOARD, "resampling": None, "resampling_failed": True}, "pixel")
+    assert "could not be computed" in said
 
 
 def test_another_metric_has_its_own_board(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,14 +79,17 @@ def test_what_is_undefined_in_the_sample_task_says_so(world: World) -> None:
     assert "undefined" in stability.said(Scheme.RANK_THEN_AGGREGATE, Task.SAMPLE)
 
 
-def test_a_computation_that_failed_adds_nothing(world: World) -> None:
+def test_a_computation_that_failed_adds_nothing_and_is_told(world: World) -> None:
     score(world, "A")
     computed(world)
     with world.db.write() as s:
         row = s.scalar(analyses.row_of(world.challenge(s), Task.SAMPLE))
         assert row is not None
         row.content = row.content | {"error": "It broke."}
-    assert board(world).resampling is None
+    found = board(world)
+    assert (found.resampling, found.resampling_failed) == (None, True)
+    score(world, "B")
+    assert not board(world).resampling_failed
 
 
 def test_a_team_whose_name_changed_waits_for_the_next_computation(world: World) -> None:

@@ -172,6 +172,19 @@ def test_intervals_and_schemes_are_shown_once_they_are_computed(people: People, 
     assert organizer.get("/leaderboard/sample?scheme=by_mood").status_code == 422
 
 
+def test_intervals_that_could_not_be_computed_are_told(people: People, world: World) -> None:
+    two_teams(world)
+    analyses.compute(world.db, world.store, "tiny", Task.SAMPLE, world.now)
+    with world.db.write() as session:
+        row = session.scalar(analyses.row_of(world.challenge(session), Task.SAMPLE))
+        assert row is not None
+        row.content = row.content | {"error": "It broke."}
+    page = people.organizer().get("/leaderboard/sample").text
+    assert "could not be computed" in page
+    assert "are being computed" not in page
+    assert shown(page) == ["Perfect", "Constant"]
+
+
 def test_other_metrics_have_boards_of_their_own(people: People, world: World) -> None:
     two_teams(world)
     organizer, visitor = people.organizer(), people.visitor()
