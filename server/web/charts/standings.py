@@ -1,5 +1,6 @@
 """Charts of the ranking: who is where, how sure that is, and who would change place under another scheme."""
 
+import math
 from collections.abc import Mapping
 
 import altair as alt
@@ -186,7 +187,7 @@ def schemes(table: Table, paper: Paper) -> ChartType:
 
     def draw(name: str, found: list[Row], columns: int) -> ChartType:
         defined = [scheme for scheme in SCHEMES if any(row[scheme] is not None for row in found)]
-        points = [point for scheme in defined for point in slots(found, scheme)]
+        points = [point for scheme in defined for point in slots(found, scheme, defined[0])]
         first = [point for point in points if point["scheme"] == SCHEMES[defined[0]]]  # in the order of their slots
         room = paper.label_px([str(point["team"]) for point in first])
         width = min(300, paper.across(columns, left=room + 8, right=16))
@@ -234,9 +235,14 @@ def schemes(table: Table, paper: Paper) -> ChartType:
     return panels(paper, table.rows, draw)
 
 
-def slots(rows: Rows, scheme: str) -> list[Mapping[str, object]]:
-    """One node a team: where it stands (ties one under the other, by name) and the rank that it shows."""
-    placed = sorted(rows, key=lambda row: (row[scheme] is None, row[scheme] or 0, str(row["team"])))
+def slots(rows: Rows, scheme: str, first: str) -> list[Mapping[str, object]]:
+    """One node a team: where it stands, ties one under the other as in the first scheme, and the rank that it shows."""
+
+    def rank(row: Row, of: str) -> float:
+        value = row[of]
+        return math.inf if value is None else float(value)
+
+    placed = sorted(rows, key=lambda row: (rank(row, scheme), rank(row, first), str(row["team"])))
     return [
         {**row, "scheme": SCHEMES[scheme], "slot": slot, "rank": row[scheme] if row[scheme] is not None else "–"}
         for slot, row in enumerate(placed, start=1)
@@ -262,7 +268,7 @@ def tests(table: Table, paper: Paper) -> ChartType:
             }
             for row in found
         ]
-        width = min(30 * len(order), paper.across(columns, left=room + 8))
+        width = min(30 * len(order), paper.across(columns, left=room + 14))
         x = alt.X(
             "column:O",
             title="… than team number",

@@ -151,7 +151,7 @@ def costs(table: Table, paper: Paper) -> ChartType:
     top = min(1.0, math.ceil(10 * max((float(row["ap"] or 0) for row in known), default=1.0) + 0.5) / 10)
 
     def draw(dataset: str, found: list[Row], columns: int) -> ChartType:
-        width = paper.across(columns, left=44)
+        width = paper.across(columns, left=56)
         left_out = [str(row["team"]) for row in found if row not in known]
         points = [
             {
@@ -301,4 +301,4 @@ def proxies(table: Table, paper: Paper) -> ChartType:
 def tau_text(row: Row) -> str:
     """The number, and of how many teams."""
     n = f" ({row['n_teams']} teams)" if row["n_teams"] is not None else ""
-    return f"{row['tau_b']:.3f}{n}" if row["tau_b"] is not None else n.strip()
+    return f"{row['tau_b']:.3f}{n}".replace("-", "−") if row["tau_b"] is not None else n.strip()

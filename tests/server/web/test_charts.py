@@ -181,6 +181,25 @@ def test_cells_of_tests_tell_the_level_of_p() -> None:
     assert {row["says"] for row in cells if row["level"] == "p < 0.001"} == {"***"}
 
 
+def test_tied_teams_keep_their_order_from_scheme_to_scheme() -> None:
+    columns = FULL["schemes"].columns
+    ranks = {"Zeta": (1, 1), "Alpha": (2, 1), "Beta": (3, 1)}
+    rows = [
+        {
+            "dataset": "brain", "team": team, "aggregate_then_rank": one, "rank_then_aggregate": None,
+            "test_based": other, "moves": "no",
+        }
+        for team, (one, other) in ranks.items()
+    ]  # fmt: skip
+    spec = drawn(table("schemes", "t", "c", columns, rows))
+    nodes_of = max(spec["datasets"].values(), key=len)
+    assert [(row["team"], row["scheme"], row["slot"], row["rank"]) for row in nodes_of] == [
+        ("Zeta", "aggregate, then rank", 1, 1), ("Alpha", "aggregate, then rank", 2, 2),
+        ("Beta", "aggregate, then rank", 3, 3), ("Zeta", "by tests", 1, 1), ("Alpha", "by tests", 2, 1),
+        ("Beta", "by tests", 3, 1),
+    ]  # fmt: skip
+
+
 # --- labels -----------------------------------------------------------------------------------------------
 
 
