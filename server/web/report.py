@@ -23,7 +23,7 @@ from server.web.examples import Gallery, galleries
 from server.web.latex import latex
 from server.web.rendering import STATIC, Pages
 from server.web.stripes import striped
-from server.web.wide import is_printed, readable
+from server.web.wide import is_printed, readable, told
 
 Draw = Callable[[Table], str | None]  # a table's figure as SVG; None: it has none
 
@@ -229,7 +229,7 @@ def files(document: AnalysisDocument, draw: Draw) -> dict[str, bytes]:
     for name, table in document.tables.items():
         found[f"tables/{name}.csv"] = table.csv().encode()
         found[f"tables/{name}.tex"] = latex(readable(table)).encode()
-        drawn = draw(table)
+        drawn = draw(told(table))
         if drawn is not None:
             found[f"figures/{name}.svg"] = drawn.encode()
     return found
@@ -276,7 +276,7 @@ def _shown(tables: Mapping[str, Table], names: Sequence[str], draw: Draw, number
         table = tables.get(name)
         if table is None or not (table.rows or table.notes):
             continue
-        drawn = draw(table)
+        drawn = draw(told(table))
         yield Shown(
             name=name,
             title=table.title,

@@ -41,6 +41,11 @@ TURNS: Mapping[str, Turn] = {
 }
 PRINTED = 120  # rows; a longer table is in the files alone
 FILES_ALONE = frozenset({"level_histograms"})  # a histogram's counts: its figure says it all
+KINDS = {  # table -> columns that name a kind of anomaly
+    "categories": ("dataset", "level", "group"),
+    "difficulty": ("dataset", "category"),
+    "false_alarms": ("dataset", "category", "subcategory"),
+}
 LOW, HIGH = "_low", "_high"
 
 
@@ -50,6 +55,18 @@ def readable(table: Table) -> Table:
     if turn is not None and 1 < len(heads := _heads(table, turn)) <= MOST_COLUMNS:
         return _turned(table, turn, heads)
     return _joined(table)
+
+
+def told(table: Table) -> Table:
+    """Leave out kinds of anomaly of which no number is known: dozens of them would fill a figure with nothing."""
+    keys = KINDS.get(table.name)
+    if keys is None:
+        return table
+    numbers = [column.name for column in table.columns if column.kind == "number"]
+    known = {
+        tuple(row[key] for key in keys) for row in table.rows if any(row[number] is not None for number in numbers)
+    }
+    return replace(table, rows=tuple(row for row in table.rows if tuple(row[key] for key in keys) in known))
 
 
 def is_printed(table: Table) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from evaluator.analysis.tables import Column, Row, Table, Value, table
 from server.web.cells import lines, written
 from server.web.latex import LONG, latex
-from server.web.wide import is_printed, readable
+from server.web.wide import is_printed, readable, told
 
 TEAM = Column(name="team", title="Team")
 AP = Column(name="ap", title="AP", kind="number")
@@ -119,3 +119,14 @@ def test_latex_breaks_a_long_table_over_pages() -> None:
     whole = table("t", "T", "", [TEAM, AP], rows)
     assert r"\begin{longtable}{@{}lr@{}}" in latex(whole)
     assert r"\begin{tabular}{@{}lr@{}}" in latex(replace(whole, rows=whole.rows[:-1]))
+
+
+def test_kinds_without_any_number_are_not_drawn() -> None:
+    columns = [*(Column(name=name, title=name) for name in ("dataset", "level", "group", "team")), AP]
+    kinds = [("blur", "X", None), ("blur", "Y", 0.5), ("noise", "X", None), ("noise", "Y", None)]
+    rows: list[Row] = [
+        {"dataset": "a", "level": "subcategory", "group": group, "team": team, "ap": ap} for group, team, ap in kinds
+    ]
+    whole = table("categories", "T", "", columns, rows)
+    assert [row["group"] for row in told(whole).rows] == ["blur", "blur"]
+    assert told(replace(whole, name="other")) == replace(whole, name="other")
