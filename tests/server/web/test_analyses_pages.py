@@ -1,6 +1,8 @@
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +12,8 @@ from server import analyses, leaderboard
 from server.analyses import AnalysisDocument
 from server.models import Account, View
 from server.protocol import Task
-from tests.server.web.conftest import People, Play
+from tests.server.companion_maker import load_companion
+from tests.server.web.conftest import Browser, People, Play
 from tests.server.web.made_up import TEAMS, Maker
 from tests.server.web.test_html import Reader, check
 from tests.server.world import NOW, World
@@ -175,3 +178,26 @@ def test_running_companion_sets_is_for_organizers_and_needs_one(people: People) 
     answer = people.organizer().fill("/analyses/pixel/run")
     assert answer.status_code == 404
     assert "companion set" in answer.text
+
+
+def test_organizers_run_counting_submissions_on_companions_and_see_how_far_they_are(
+    people: People, world: World, play: Play, tmp_path: Path
+) -> None:
+    play.scored("A", task=Task.PIXEL)
+    load_companion(world, tmp_path / "analysis")
+    keep(world)
+    organizer = people.organizer()
+    rows = [cells.split() for cells in companion_rows(organizer)]
+    assert rows == [["analysis", "tiny-analysis", "1", "0", "0", "0", "1"]]
+    assert organizer.fill("/analyses/pixel/run").headers["location"] == "/analyses/pixel"
+    rows = [cells.split() for cells in companion_rows(organizer)]
+    assert rows == [["analysis", "tiny-analysis", "1", "0", "1", "0", "0"]]
+    check(organizer.get("/analyses/pixel").text, "/analyses/pixel")
+    organizer.fill("/leaderboard/pixel/publish", published="true")
+    assert "Companion sets" not in people.browser("A").get("/analyses/pixel").text
+
+
+def companion_rows(organizer: Browser) -> list[str]:
+    """What the table of companion sets says."""
+    table_html = organizer.get("/analyses/pixel").text.split('id="companions"')[1].split("</table>")[0]
+    return [re.sub(r"<[^>]+>", " ", row) for row in re.findall(r"<tr>(<th scope=\"row\".*?)</tr>", table_html)]
