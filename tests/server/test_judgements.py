@@ -5,7 +5,7 @@ import pytest
 from server import judgements
 from server.errors import NotFound
 from server.judgements import Verdict
-from server.models import CaseScore, Judgement
+from server.models import CaseScore, Judgement, Score
 from server.protocol import Task
 from tests.server.detections import BIG, LARGE, SMALL, with_detections
 from tests.server.world import World
@@ -78,8 +78,7 @@ def test_judgements_as_csv(world: World, job: str) -> None:
 
 def test_damaged_details_hide_no_other_case(world: World, job: str, caplog: pytest.LogCaptureFixture) -> None:
     with world.db.write() as s:
-        row = s.query(CaseScore).filter_by(name="test1.nii.gz").first()
-        assert row is not None
+        row = s.query(CaseScore).join(Score).filter(Score.job_id == job, CaseScore.name == "test1.nii.gz").one()
         row.details_sha256 = world.store.put(b"damaged")
     assert [one.case for one in unmatched(world, job)] == ["test0.nii.gz"]
     assert "details cannot be read" in caplog.text
