@@ -42,21 +42,14 @@ def _written(element: Any, dimensions: int = 1) -> Any:
     return types.Array(element, dimensions, "C")
 
 
-@_compiled(types.uint32, _read(types.uint32))
-def _held(every: NDArray[np.uint32]) -> np.uint32:
-    """Give every bit that is set anywhere."""
+@_compiled(types.boolean, _read(types.uint32))
+def _is_zero(every: NDArray[np.uint32]) -> bool:
+    if every.size and (every[0] | every[every.size // 2] | every[-1]):
+        return False
     held = np.uint32(0)
     for i in range(every.size):
         held |= every[i]
-    return held
-
-
-@_compiled(types.uint64, _read(types.uint64))
-def _held_64(every: NDArray[np.uint64]) -> np.uint64:
-    held = np.uint64(0)
-    for i in range(every.size):
-        held |= every[i]
-    return held
+    return bool(held == np.uint32(0))
 
 
 @_compiled(types.boolean, _read(types.uint16))
@@ -68,12 +61,17 @@ def _has_tiny(patterns: Patterns) -> bool:
     return bool(least < np.uint16(_LEAST_NORMAL))
 
 
-@_compiled(types.void, _read(types.float32), _written(types.uint16))
-def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
-    """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10."""
+@_compiled(types.uint32, _read(types.float32), _written(types.uint16))
+def _round_singles(values: NDArray[np.float32], out: Patterns) -> np.uint32:
+    """Convert float32: 8 bits of exponent with bias 127, 23 of fraction; a half has 5 with bias 15, and 10.
+
+    Gives every bit that is set anywhere.
+    """
     every = values.view(np.uint32)
+    held = np.uint32(0)
     for i in range(every.size):
         bits = every[i]
+        held |= bits
         size = np.uint32(bits & np.uint32(0x7FFFFFFF))
         # The exponent's bias changes by 112; then to nearest, ties to even.
         finite = min(size, np.uint32(0x477FE000))
@@ -87,6 +85,7 @@ def _round_singles(values: NDArray[np.float32], out: Patterns) -> None:
         half = np.uint32(_NAN) if size > np.uint32(0x7F800000) else half
         half = np.uint32(half | np.uint32(np.uint32(bits ^ size) >> np.uint32(16)))
         out[i] = np.uint16(np.uint32(SIGN) if bits == np.uint32(0) else half)
+    return held
 
 
 @_compiled(types.boolean, _read(types.float32))
@@ -104,12 +103,14 @@ def _singles_change(values: NDArray[np.float32]) -> bool:
     return bool(changed)
 
 
-@_compiled(types.void, _read(types.float64), _written(types.uint16))
-def _round_doubles(values: NDArray[np.float64], out: Patterns) -> None:
+@_compiled(types.uint64, _read(types.float64), _written(types.uint16))
+def _round_doubles(values: NDArray[np.float64], out: Patterns) -> np.uint64:
     """Convert float64 directly (by way of float32 it would be rounded twice): 11 bits, bias 1023, and 52."""
     every = values.view(np.uint64)
+    held = np.uint64(0)
     for i in range(every.size):
         bits = every[i]
+        held |= bits
         size = bits & np.uint64(0x7FFFFFFFFFFFFFFF)
         finite = min(size, np.uint64(0x40EFFC0000000000))
         odd = (finite >> np.uint64(42)) & np.uint64(1)
@@ -122,6 +123,7 @@ def _round_doubles(values: NDArray[np.float64], out: Patterns) -> None:
         half = np.uint64(_NAN) if size > np.uint64(0x7FF0000000000000) else half
         half |= (bits ^ size) >> np.uint64(48)
         out[i] = np.uint16(np.uint64(SIGN) if bits == np.uint64(0) else half)
+    return held
 
 
 @_compiled(types.boolean, _read(types.float64))
@@ -143,11 +145,10 @@ def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
     changed = False
     for start in range(0, values.size, _BLOCK):
         block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        held = _held(block.view(np.uint32))
-        if held == np.uint32(0):
+        if _is_zero(block.view(np.uint32)):
             rounded[:] = SIGN
             continue
-        _round_singles(block, rounded)
+        held = _round_singles(block, rounded)
         # Normal halves lose nothing that has no bit where theirs end: the closer look is for the other blocks.
         if not changed and (held & np.uint32(0x1FFF) or _has_tiny(rounded)):
             changed = _singles_change(block)
@@ -160,11 +161,10 @@ def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
     changed = False
     for start in range(0, values.size, _BLOCK):
         block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        held = _held_64(block.view(np.uint64))
-        if held == np.uint64(0):
+        if _is_zero(block.view(np.uint32)):
             rounded[:] = SIGN
             continue
-        _round_doubles(block, rounded)
+        held = _round_doubles(block, rounded)
         if not changed and (held & np.uint64(0x3FFFFFFFFFF) or _has_tiny(rounded)):
             changed = _doubles_change(block)
     return changed

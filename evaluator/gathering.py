@@ -19,7 +19,7 @@ from evaluator.sketch import VALUES, Sketch
 from evaluator.truth import Truth
 
 _SLAB_VOXELS: Final = 1 << 20  # whose runs are made at a time: of noise some 20 MB
-_MOST_IMAGES: Final = 32  # kept apart before they are added up, 150 kB each where their scores are all different
+_MOST_IMAGES: Final = 16  # kept apart before they are added up, 150 kB each where their scores are all different
 
 
 class Gathering:

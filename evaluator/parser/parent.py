@@ -29,7 +29,7 @@ COMMAND: Final = (sys.executable, "-I", "-B", "-m", "evaluator.parser")
 ENVIRONMENT: Final = {  # all that a child has
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(4 << 20),  # bytes; memory goes back to the kernel now and then only, not with every
-    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),  # slab: getting it again took a sixth of the time over a map of zeros
+    "MALLOC_TRIM_THRESHOLD_": str(12 << 20),  # slab: getting it again took a sixth of the time over a map of zeros
 }
 _START_TIMEOUT_S: Final = 60.0
 _TRIES: Final = 2
