@@ -105,6 +105,7 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
     with db.read() as s:
         challenge = challenges.by_slug(s, slug)
         mark = fingerprint(s, challenge, task)  # first: what comes in between is found the next time
+        names = counting_names(s, challenge, task)
         about = facts_of(s, challenge, task)
         sets = entries(s, store, challenge, task)
     error = None
@@ -127,8 +128,15 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
         error=error,
     )
     with db.write() as s:
-        keep(s, challenge.id, document, mark)
+        # A name that was taken back meanwhile must not come back: the next document is without it.
+        if counting_names(s, challenges.by_slug(s, slug), task) == names:
+            keep(s, challenge.id, document, mark)
     return document
+
+
+def counting_names(s: Session, challenge: Challenge, task: Task) -> dict[str, str]:
+    """Team id -> name as it is shown, of the teams on the board."""
+    return leaderboard.shown_names(leaderboard.valid_submissions(s, challenge, task))
 
 
 def tables_of(sets: Sets, task: Task) -> tuple[Table, ...]:

@@ -345,6 +345,22 @@ def test_no_case_is_named_and_every_table_is_there(world: World, tmp_path: Path)
     assert list(read.tables) == list(TABLES)
 
 
+def test_a_name_that_is_taken_back_meanwhile_is_not_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    score(world, "Zebra")
+    whole = analyses.tables_of
+
+    def slow(sets: analyses.Sets, task: Task) -> tuple[Table, ...]:
+        anonymise(world, "Zebra")
+        return whole(sets, task)
+
+    monkeypatch.setattr(analyses, "tables_of", slow)
+    compute(world)
+    assert latest(world) is None
+    assert due(world) == [("tiny", SAMPLE)]
+    compute(world)
+    assert latest(world) is not None
+
+
 def test_documents_of_two_challenges_are_two(embedded_world: World, tmp_path: Path) -> None:
     world = embedded_world
     score(world, "A")
