@@ -66,10 +66,10 @@ class Cost:
         return cls(**stored | {"preset": Preset(stored["preset"]), "predicting": Run(**stored["predicting"])})
 
 
-def measured(module: str, weights: Path, scans: Sequence[Path], *, path: Sequence[str]) -> Run:
+def measured(module: str, weights: Path, scans: Sequence[Path], *, roots: Sequence[str]) -> Run:
     """Run a method as its image does, on some scans, in a process of its own: the memory is that of predicting alone.
 
-    `path`: where modules are found. Raises ChildProcessError with what the process said where it fails.
+    `roots`: where Python looks for modules. Raises ChildProcessError with what the process said where it fails.
     """
     with tempfile.TemporaryDirectory(prefix="mood-cost-") as folder:
         data, pred, run = (Path(folder) / name for name in ("data", "pred", "run.json"))
@@ -83,7 +83,7 @@ def measured(module: str, weights: Path, scans: Sequence[Path], *, path: Sequenc
             check=False,
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(roots)},
         )
         if done.returncode != 0:
             raise ChildProcessError(f"{module} ended with {done.returncode}:\n{done.stderr[-4000:]}")

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-Say = Callable[[str], None]  # prints a line of progress
+Say = Callable[[str], object]  # takes a line of progress: print, for one
 
 
 class Preset(StrEnum):
