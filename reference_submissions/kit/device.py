@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from reference_submissions.kit.detector import Array
@@ -33,7 +34,7 @@ def autocast(device: torch.device, *, training: bool = False) -> AbstractContext
     return torch.autocast(device.type, dtype=kind, enabled=device.type == "cuda")
 
 
-def tensor(array: Array, device: torch.device) -> torch.Tensor:
+def tensor(array: npt.NDArray[np.floating], device: torch.device) -> torch.Tensor:
     """Numbers as float32 on a device."""
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)
 
