@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 # Where any version would do but one: others of torch bring gigabytes of CUDA along.
 PINS = MappingProxyType({"torch": "torch==2.13.0"})
+TOOLS = {"pip", "setuptools", "wheel"}  # a base's own are old; who needs one brings a newer one along
 OLDEST_GLIBC_MINOR = 17  # manylinux2014; wheels for older ones have died out
 # Printed by the image's own interpreter, which may be another version than ours.
 PROGRAM = """
@@ -29,7 +30,7 @@ class Platform:
     python: str  # 3.11
     machine: str  # x86_64, aarch64
     glibc_minor: int  # of glibc 2
-    installed: Mapping[str, str]  # version by distribution, as `canonical` spells it
+    installed: Mapping[str, str]  # version by distribution, as `canonical` spells it; without TOOLS
 
     @classmethod
     def parse(cls, printed: str) -> "Platform":
@@ -40,9 +41,8 @@ class Platform:
                 f"the base image's python said {printed.strip()!r}: a base needs `python` 3 with pip, and glibc"
             )
         major, minor, machine, glibc = found.groups()
-        installed = {
-            canonical(name): number for name, number in re.findall(r"^has (\S+) (\S+)$", printed, re.MULTILINE)
-        }
+        named = re.findall(r"^has (\S+) (\S+)$", printed, re.MULTILINE)
+        installed = {canonical(name): number for name, number in named if canonical(name) not in TOOLS}
         return cls(python=f"{major}.{minor}", machine=machine, glibc_minor=int(glibc), installed=installed)
 
     @property

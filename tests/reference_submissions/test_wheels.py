@@ -18,7 +18,7 @@ def test_what_the_probe_prints_can_be_read() -> None:
 
 
 def test_a_platform_takes_its_own_wheels_and_older_ones() -> None:
-    platform = Platform.parse("some warning\npython 3 11 x86_64 2.19\nhas Some_Thing 1.2+cpu\n")
+    platform = Platform.parse("some warning\npython 3 11 x86_64 2.19\nhas Some_Thing 1.2+cpu\nhas setuptools 66\n")
 
     assert platform == Platform(python="3.11", machine="x86_64", glibc_minor=19, installed={"some-thing": "1.2+cpu"})
     assert platform.tags == [
