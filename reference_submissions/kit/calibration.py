@@ -11,8 +11,9 @@ out from training, have:
                        halving of the voxels above (their survival function is taken on a logarithmic scale)
     … TOP              what no normal voxel has: every doubling of the raw score moves on, none reaches the end
 
-So a voxel as high as the highest normal one has 1/32, most have less than 1/2048. Scores order voxels; they are no
-probabilities. Volumes' scores are not rounded: r / (r + m), m the median of held-out normal volumes.
+So most normal voxels have less than 0.001 and the highest has 0.25; eight times that has 0.5. Half of the levels go
+where normal and abnormal voxels mix, few to what is beyond doubt. Scores order voxels; they are no probabilities.
+Volumes' scores are not rounded: r / (r + m), m the median of held-out normal volumes.
 """
 
 import json
@@ -27,8 +28,8 @@ import numpy.typing as npt
 from reference_submissions.kit.detector import Array, Scores
 
 TOP = 0x3C00  # the bits of 1.0
-BULK, HIGHEST = 0x1000, 0x2800  # the bits of 2⁻¹¹ and 2⁻⁵
-TAIL_OCTAVES = 3.0  # 2³ times the highest normal score stands in the middle of the levels above it
+BULK, HIGHEST = 0x1400, 0x3400  # the bits of 2⁻¹⁰ and 2⁻²
+TAIL_OCTAVES = 3.0  # 2³ times the highest normal score stands in the middle of the levels above it: at 0.5
 KNOTS = 64  # in each of the two parts below HIGHEST
 PER_VOLUME = 2**20  # voxels that stand for a volume, drawn at random
 FILE = "calibration.json"

@@ -59,7 +59,7 @@ def test_normal_scores_are_spread_over_their_levels(calibration: Calibration) ->
 
     found = levels(of(calibration, normal))
 
-    assert len(np.unique(found)) > 0.6 * len(normal)  # 2,000 scores on 10,240 levels; at random 0.8 would stay apart
+    assert len(np.unique(found)) > 0.6 * len(normal)  # 2,000 scores on 13,312 levels; at random 0.8 would stay apart
     assert found[round(0.45 * len(normal))] == pytest.approx(BULK / 2, rel=0.1)
     assert found[round(0.9 * len(normal))] == pytest.approx(BULK, rel=0.2)
 
@@ -67,7 +67,7 @@ def test_normal_scores_are_spread_over_their_levels(calibration: Calibration) ->
 def test_the_high_tail_stays_apart_over_many_orders(calibration: Calibration) -> None:
     highest = calibration.raw[-1]
 
-    tail = levels(of(calibration, highest * np.geomspace(1, 1e6, 500)))
+    tail = levels(of(calibration, highest * np.geomspace(1, 1e6, 150)))
 
     assert np.all(np.diff(tail) > 0)
     assert tail[0] == HIGHEST
@@ -75,7 +75,7 @@ def test_the_high_tail_stays_apart_over_many_orders(calibration: Calibration) ->
 
 
 def test_eight_times_the_highest_normal_score_stands_half_way(calibration: Calibration) -> None:
-    assert levels(of(calibration, np.array([8 * calibration.raw[-1]])))[0] == pytest.approx((HIGHEST + TOP) / 2, abs=1)
+    assert of(calibration, np.array([8 * calibration.raw[-1]]))[0] == pytest.approx(0.5, abs=1e-3)
 
 
 def test_odd_raw_scores_stay_odd_or_are_clamped(calibration: Calibration) -> None:
