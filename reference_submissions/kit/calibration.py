@@ -64,7 +64,7 @@ class Calibration:
 
     def of_sample(self, raw: float) -> float:
         """Calibrate a volume's raw score, in double precision."""
-        return 1 - self.usual / (max(raw, 0) + self.usual)
+        return float(1 - self.usual / (max(raw, 0) + self.usual))
 
     def of_voxels(self, raw: Array) -> Array:
         """Calibrate voxels' raw scores, slab by slab: the double precision in between takes little memory."""

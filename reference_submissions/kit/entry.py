@@ -2,8 +2,8 @@
 
     python -m reference_submissions.kit.entry MODULE WEIGHTS TASK DATA PRED
 
-While one scan is scored the next is read and the last one's map is written: each scan is read once, and nothing is
-written but predictions.
+While one scan is scored the next is read, and the last one's scores are calibrated and written. Each scan is read
+once, and nothing is written but predictions.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from reference_submissions.kit import nifti
+from reference_submissions.kit.calibration import Calibration
 from reference_submissions.kit.costs import Run, gpu_of_torch, peak_memory_bytes
 from reference_submissions.kit.detector import Scores, detector_in
 from reference_submissions.kit.fitted import Fitted
@@ -56,11 +57,11 @@ def predict(model: Fitted, *, task: str, data: Path, pred: Path) -> int:
         written: Future[None] | None = None
         for number, (path, scan) in enumerate(_read_ahead(paths, beside), start=1):
             begun = time.monotonic()
-            scores = model.score(scan.voxels)
+            raw = model.detector.score(scan.voxels)
             print(f"{number}/{len(paths)} {path.name}: {time.monotonic() - begun:.2f} s", flush=True)
             if written is not None:
                 written.result()  # at most one map waits in memory; what went wrong with it ends the program
-            written = beside.submit(_write, task, pred, path.name, scores, scan)
+            written = beside.submit(_write, model.calibration, task, pred, path.name, raw, scan)
         if written is not None:
             written.result()
     return len(paths)
@@ -75,11 +76,12 @@ def _read_ahead(paths: Sequence[Path], beside: ThreadPoolExecutor) -> Iterator[t
         yield path, scan
 
 
-def _write(task: str, pred: Path, name: str, scores: Scores, scan: nifti.Scan) -> None:
+def _write(calibration: Calibration, task: str, pred: Path, name: str, raw: Scores, scan: nifti.Scan) -> None:
+    """Calibrate and write what the task asks for."""
     if task == "sample":
-        (pred / f"{name}.txt").write_text(f"{float(scores.sample)!r}\n", encoding="ascii")
+        (pred / f"{name}.txt").write_text(f"{calibration.of_sample(raw.sample)!r}\n", encoding="ascii")
     else:
-        nifti.write(pred / name, scores.voxels, scan)
+        nifti.write(pred / name, calibration.of_voxels(raw.voxels), scan)
 
 
 if __name__ == "__main__":
