@@ -21,7 +21,8 @@ def with_packages(engine: Engine, base: str, packages: Sequence[str], *, work: P
     `work`: a folder for wheels, the caller's to remove. Raises ValueError where the base will not do, and what
     `wheels` and the engine raise.
     """
-    alone = sorted(set(packages) - set(KIT))
+    # Pinned ones first: another package that needs torch would bring a version of its own along.
+    alone = sorted(set(packages) - set(KIT), key=lambda package: (package not in wheels.PINS, package))
     for layer in (KIT, *((package,) for package in alone)):
         base = _with_layer(engine, base, layer, work=work, say=say)
     return base
