@@ -24,11 +24,12 @@ def shape(side: int, rng: Rng, *, radius: Range, middle: float) -> Mask:
 
     `radius`: of the disc around it; `middle`: its centre lies in this share of the slice, along each axis.
     """
-    scale, turn = rng.uniform(*radius), rng.uniform(0, 2 * np.pi)
-    down, across = rng.uniform(-middle / 2, middle / 2, size=2)
+    scale, turn = rng.uniform(*radius), rng.uniform(0, 2 * math.pi)
+    down, across = rng.uniform(-middle / 2, middle / 2), rng.uniform(-middle / 2, middle / 2)
     place = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     x, y = ((place - down) / scale)[:, None], ((place - across) / scale)[None, :]
-    u, v = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+    u = np.asarray(math.cos(turn) * x + math.sin(turn) * y, dtype=np.float32)  # (side, side)
+    v = np.asarray(math.cos(turn) * y - math.sin(turn) * x, dtype=np.float32)
     kind = disc if rng.random() < DISCS else OTHERS[rng.integers(len(OTHERS))]
     return kind(u, v, rng)
 
@@ -68,7 +69,7 @@ def half_disc(u: Array, v: Array, rng: Rng) -> Mask:
 
 def sector(u: Array, v: Array, rng: Rng) -> Mask:
     """A slice of a cake, or the cake without it."""
-    return disc(u, v, rng) & (np.abs(np.arctan2(v, u)) < np.pi * rng.uniform(0.2, 0.9))
+    return disc(u, v, rng) & (np.abs(np.arctan2(v, u)) < math.pi * rng.uniform(0.2, 0.9))
 
 
 def crescent(u: Array, v: Array, rng: Rng) -> Mask:
@@ -119,7 +120,7 @@ def blob(u: Array, v: Array, rng: Rng) -> Mask:
     """A disc with a wavy rim: waves of two to five periods, finer ones lower."""
     angle, rim = np.arctan2(v, u), np.full_like(u, 0.7)
     for periods in range(2, 6):
-        rim += rng.normal(0, 0.25 / periods) * np.cos(periods * angle + rng.uniform(0, 2 * np.pi))
+        rim += rng.normal(0, 0.25 / periods) * np.cos(periods * angle + rng.uniform(0, 2 * math.pi))
     return np.hypot(u, v) < rim
 
 
