@@ -122,9 +122,9 @@ class Network(nn.Module):
     def rec(self, x: torch.Tensor, decoded: torch.Tensor) -> torch.Tensor:
         """-log p(x|z) of each slice without its constant, in nats. (n,)."""
         off = (x - decoded).flatten(1)
-        return (
-            off.abs().sum(dim=1) / self.design.c if self.design.laplace else (off**2).sum(dim=1) / 2 / self.design.c**2
-        )
+        if self.design.laplace:
+            return off.abs().sum(dim=1) / self.design.c
+        return (off**2).sum(dim=1) / 2 / self.design.c**2
 
     def terms(self, x: torch.Tensor, noise: torch.Tensor) -> "Terms":
         """Both terms of the loss, the expectation by one draw of z from noise (n, latent); noise 0: at its mean."""
