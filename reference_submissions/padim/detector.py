@@ -38,7 +38,7 @@ class Options:
 
 OPTIONS = MappingProxyType({
     Preset.TINY: Options(side=64, channels=8, bands=2, shared=0.1),
-    Preset.SMALL: Options(side=128, channels=40, bands=4, shared=0.1),
+    Preset.SMALL: Options(side=128, channels=40, bands=10, shared=0.3),
     # d = 100 as for ResNet-18; the paper's slices are 224 on a side and its images have no height.
     Preset.PAPER: Options(side=224, channels=100, bands=1, shared=0.0),
 })  # fmt: skip
