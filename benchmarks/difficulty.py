@@ -35,9 +35,8 @@ sys.path.insert(0, str(ROOT))  # the working tree's own
 import numpy as np  # noqa: E402  found by the line above
 import numpy.typing as npt  # noqa: E402  as above
 
-from reference_submissions.kit import Model  # noqa: E402  as above
-from reference_submissions.pca.train import SIDE, fit_scans  # noqa: E402  as above
-from reference_submissions.pca.workspace.predict import normalised, scorer  # noqa: E402  as above
+from reference_submissions.kit.detector import Preset  # noqa: E402  as above
+from reference_submissions.pca.detector import Pca  # noqa: E402  as above
 from toy_cases.anomalies import PLAIN, Array, Category, Drawn, Kind, Mask, NoPlaceError, Scope, body_of  # noqa: E402  as above
 from toy_cases.phantoms import PHANTOMS  # noqa: E402  as above
 
@@ -45,6 +44,7 @@ MODALITY = {"brain": "mr", "abdom": "ct"}
 COLUMNS = ("intensity", "PCA", "intensity, pixel", "PCA, pixel")
 HIGHEST = 0.001  # of the voxels
 STEPS = 2048  # of a voxel's score
+HALFWAY = 4.0  # PCA's raw score that stands at one half of them
 RESAMPLES = 1000
 SEED = 20261122  # the one that global kinds were graded with
 TRIES = 20  # phantoms, until one has room for an anomaly
@@ -65,25 +65,25 @@ class Detectors:
     """Both, having seen normal scans."""
 
     mean: Array  # scan
-    sample: Model
-    pixel: Model
+    pca: Pca
 
     @classmethod
     def trained(cls, scans: Sequence[Array]) -> "Detectors":
         """Learn from normal scans."""
-        weights = fit_scans(np.stack([normalised(scan, SIDE) for scan in scans]))
+        pca = Pca.fit(scans, preset=Preset.SMALL, seed=SEED, say=str)
         mean = np.asarray(np.mean(scans, axis=0), dtype=np.float32)
-        return cls(mean=mean, sample=scorer(weights, "sample"), pixel=scorer(weights, "pixel"))
+        return cls(mean=mean, pca=pca)
 
     def look_at(self, scan: Array, mask: Mask | None) -> Scored:
         """Score a scan and, where it has a mask, its voxels; more is more abnormal."""
         change = np.abs(scan - self.mean)
         count = max(1, round(HIGHEST * change.size))
         highest = np.partition(change, -count, axis=None)[-count:]
-        scores = float(highest.mean()), float(self.sample(scan))
+        seen = self.pca.score(scan)
+        scores = float(highest.mean()), seen.sample
         if mask is None:
             return Scored(scores=scores, histograms=np.zeros((2, 2, 0), dtype=np.int64))
-        maps = change, np.asarray(self.pixel(scan))
+        maps = change, seen.voxels / (seen.voxels + HALFWAY)
         return Scored(scores=scores, histograms=np.stack([_histograms(each, mask) for each in maps]))
 
 

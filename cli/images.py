@@ -1,24 +1,25 @@
-"""`mood images`: the reference submissions, built on a base that is pulled, or made where none can be."""
+"""`mood images`: methods trained and built, on a base that is pulled, or made where none can be."""
 
 import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
 
 from cli.console import complain
+from cli.layers import with_packages
 from reference_submissions import context, wheels
-from reference_submissions.pca import train
+from reference_submissions.kit.detector import Preset
+from reference_submissions.method import METHODS, Method
 from toy_cases.build import write_training
 from worker.runners.base import EngineFault
 from worker.runners.docker import Engine
 
 app = typer.Typer()
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 LOCAL_BASE = ("mood-base", "bookworm")
 PREFIX = "mood-reference"  # of the images' names
@@ -40,32 +41,58 @@ class NoBaseError(Exception):
 
 @app.command()
 def images(
-    names: list[str] = typer.Argument(None, help="which; all if none is named"),
+    names: list[str] = typer.Argument(None, help="reference submissions, or folders with a detector.py; all of ours"),
     base: str | None = typer.Option(None, help="the image to build on; needs `python` 3 with pip"),
     training: Path | None = typer.Option(
         None, help="normal volumes, one folder a data set; phantoms are drawn where it is not given"
     ),
     count: int = typer.Option(40, min=8, help="how many phantoms to draw for each data set"),
+    preset: Preset = typer.Option(Preset.SMALL, help="how much work training is"),
+    seed: int = typer.Option(2020, help="of whatever training draws"),
+    weights: Path | None = typer.Option(None, help="keep weights in this folder; what is trained there is not again"),
+    contexts: Path | None = typer.Option(
+        None, help="write folders for `docker build` here and build nothing: no Docker engine is needed"
+    ),
 ) -> None:
-    """Build the reference submissions as images of this machine's Docker engine."""
-    wanted = names or list(context.METHODS)
-    for name in wanted:
-        if name not in context.METHODS:
-            complain(f"no reference submission {name!r}; there are {', '.join(context.METHODS)}")
+    """Train methods and build them as images of this machine's Docker engine."""
     with tempfile.TemporaryDirectory(prefix="mood-images-") as folder:
         work = Path(folder)
-        if training is None:
-            training = work / "training"
-            if "pca" in wanted:
-                write_training(training, count=count)
         try:
-            built = build_reference_images(
-                Engine(), wanted, training=training, work=work / "build", say=typer.echo, base=base
-            )
-        except (NoBaseError, wheels.WheelsNotFoundError, EngineFault, ValueError) as error:
+            methods = usable(names, say=typer.echo)
+            if training is None:
+                training = work / "training"
+                typer.echo(f"drawing {count} phantoms for each data set")
+                write_training(training, count=count)
+            weights = weights or work / "weights"
+            train(methods, training=training, weights=weights, preset=preset, seed=seed, say=typer.echo)
+            if contexts is not None:
+                for method in methods:
+                    typer.echo(context.prepare(method, weights / method.name, contexts / method.name))
+                return
+            built = build(Engine(), methods, weights=weights, work=work, say=typer.echo, base=base)
+        except (NoBaseError, wheels.WheelsNotFoundError, EngineFault, ValueError, OSError) as error:
             complain(str(error))
     for name, image in built.items():
         typer.echo(f"{tag_of(name)}  {image}")
+
+
+def usable(names: Iterable[str], *, say: Say) -> list[Method]:
+    """Find methods; of ours, where none is named, those whose packages are installed here, to train them.
+
+    Raises ValueError where one that is named cannot be found or imported.
+    """
+    found = []
+    for method in [Method.find(name) for name in names or METHODS]:
+        try:
+            method.detector()
+        except ModuleNotFoundError as error:
+            complaint = f"{method.name} needs {error.name} to be trained, which is not installed here"
+            if names:
+                raise ValueError(complaint) from error
+            say(f"{complaint}: left out")
+        else:
+            found.append(method)
+    return found
 
 
 def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE) -> str:
@@ -133,41 +160,60 @@ def build_reference_images(
     say: Say,
     base: str | None = None,
     prefix: str = PREFIX,
+    preset: Preset = Preset.SMALL,
 ) -> dict[str, str]:
-    """Build reference submissions on a base (`base_image` where none is named); gives name -> image ID.
+    """Train reference submissions and build them, as `train` and `build` say; gives name -> image ID."""
+    methods = [Method.find(name) for name in names]
+    train(methods, training=training, weights=work / "weights", preset=preset, seed=0, say=say)
+    return build(engine, methods, weights=work / "weights", work=work, say=say, base=base, prefix=prefix)
 
-    `training/<dataset>/*.nii.gz` are the normal volumes that methods are fitted to; `work` is a new folder
-    for wheels and contexts, the caller's to remove. Raises what `wheels`, the fits and the engine raise.
+
+def train(methods: Iterable[Method], *, training: Path, weights: Path, preset: Preset, seed: int, say: Say) -> None:
+    """Fit methods to `training/<dataset>/*.nii.gz`, into `weights/<method>/<dataset>`; leaves what is there.
+
+    Raises what `Method.train` raises.
+    """
+    for method in methods:
+        for folder in sorted(path for path in training.iterdir() if path.is_dir()):
+            place = weights / method.name / folder.name
+            if method.is_trained(place):
+                say(f"{method.name}, {folder.name}: trained before, in {place}")
+                continue
+            say(f"training {method.name} on {folder.name}")
+            method.train(folder, place, preset=preset, seed=seed, say=lambda line: say(f"  {line}"))
+
+
+def build(
+    engine: Engine,
+    methods: Iterable[Method],
+    *,
+    weights: Path,
+    work: Path,
+    say: Say,
+    base: str | None = None,
+    prefix: str = PREFIX,
+) -> dict[str, str]:
+    """Build trained methods on a base (`base_image` where none is named); gives name -> image ID.
+
+    `work` is a folder for wheels and contexts, the caller's to remove. Raises what `layers` and the engine raise.
     """
     base = base or base_image(engine, cache=CACHE, say=say)
-    platform = wheels.Platform.parse(engine.output_of(base, wheels.PROBE))
-    say(f"fetching wheels for Python {platform.python} on {platform.machine}")
-    wheels.download(platform, work / "wheels")
-    build = uuid.uuid4().hex
     built = {}
-    try:
-        for name in names:
-            folder = context.prepare(name, work / name, wheels=work / "wheels")
-            if name == "pca":
-                fit_pca(training, folder / "workspace", say=say)
-            say(f"building {name}")
-            tag = tag_of(name, prefix)
-            before = engine.image_id(tag)
-            built[name] = engine.build(folder, tag=tag, buildargs={"BASE": base, "BUILD_ID": build})
-            if before not in {None, built[name]}:
-                engine.remove_image(str(before))  # it has lost its name to the new one
-    finally:
-        engine.remove_dangling(f"mood.stage={build}")
+    for method in methods:
+        trained = weights / method.name
+        packages = context.packages_of(method)
+        with_its_packages = with_packages(engine, base, packages, work=work / "wheels", say=say)
+        folder = context.prepare(method, trained, work / "contexts" / method.name)
+        say(f"building {method.name}")
+        tag = tag_of(method.name, prefix)
+        before = engine.image_id(tag)
+        labels = context.labels(method, trained)
+        built[method.name] = engine.build(folder, tag=tag, buildargs={"BASE": with_its_packages}, labels=labels)
+        if before not in {None, built[method.name]}:
+            engine.remove_image(str(before))  # it has lost its name to the new one
     return built
 
 
-def fit_pca(training: Path, workspace: Path, *, say: Say) -> None:
-    """Write the weights of each data set that has training volumes."""
-    for folder in sorted(path for path in training.iterdir() if path.is_dir()):
-        say(f"fitting PCA to {folder.name}")
-        train.fit(folder).write(workspace / f"{folder.name}.npz")
-
-
 def tag_of(name: str, prefix: str = PREFIX) -> str:
-    """Name the image of a reference submission."""
+    """Name the image of a method."""
     return f"{prefix}-{name.replace('_', '-')}:latest"

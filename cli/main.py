@@ -32,6 +32,12 @@ COMMANDS = {
         extra="worker",
         panel=HAND_IN,
     ),
+    "new-submission": Entry(
+        module="cli.new_submission",
+        help="Write a method that works, to start from",
+        extra="reference",
+        panel=HAND_IN,
+    ),
     "submit": Entry(module="cli.submit", help="Hand in an image", panel=HAND_IN),
     "status": Entry(module="cli.status", help="Show submissions, or one with its report", panel=HAND_IN),
     "cancel": Entry(module="cli.cancel", help="Take a submission back", panel=HAND_IN),
@@ -52,7 +58,7 @@ COMMANDS = {
     "host": Entry(
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE
     ),
-    "images": Entry(module="cli.images", help="Build the reference submissions", extra="demo", panel=ORGANIZE),
+    "images": Entry(module="cli.images", help="Train methods and build their images", extra="demo", panel=ORGANIZE),
     "evaluate": Entry(module="cli.evaluate", help="Score a folder of predictions", extra="evaluator", panel=LOOK),
     "rank": Entry(module="cli.rank", help="Rank teams from a CSV of scores", extra="evaluator", panel=LOOK),
 }

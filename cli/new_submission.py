@@ -1,0 +1,63 @@
+"""`mood new-submission`: a folder with a method that works, to write over."""
+
+import re
+import sys
+from pathlib import Path
+
+import typer
+
+from cli.console import complain, out
+from reference_submissions.method import CODE, HERE, Method
+
+app = typer.Typer()
+SKELETON = HERE / "kit" / "skeleton"
+TESTS = HERE.parent / "tests" / HERE.name  # of a checkout
+
+
+@app.command("new-submission")
+def new_submission(name: str = typer.Argument(help="of the method, or the path of its folder")) -> None:
+    """Write a folder with a method that works, its test and its README; change detector.py, and it is yours."""
+    folder = Path(name).resolve()
+    wrong = complaint(folder)
+    if wrong:
+        complain(wrong)
+    written = write(Method(folder))
+    for path in written:
+        out.print(path, soft_wrap=True)
+    out.print(
+        f"Next: pytest {written[-1]}, then mood images {folder}; docs/making-an-image.md says more.", soft_wrap=True
+    )
+
+
+def complaint(folder: Path) -> str | None:
+    """Say why a folder cannot be a new method; None: it can."""
+    name = folder.name
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return f"{name!r} is no name for a method: lower-case letters, digits and underscores make one"
+    if folder.exists():
+        return f"{folder} exists: name a new folder"
+    if folder.parent != HERE and name in sys.stdlib_module_names | {HERE.name}:
+        return f"{name!r} is a module that Python or the kit needs: choose another name"
+    return None
+
+
+def write(method: Method) -> list[Path]:
+    """Copy the skeleton under a method's name; gives the files, the test last. A checkout's tests get that of ours."""
+    ours = method.folder.parent == HERE and TESTS.is_dir()
+    test = TESTS / f"test_{method.name}.py" if ours else method.folder / "test_detector.py"
+    places = {file: method.folder / file for file in ("__init__.py", "README.md", CODE)} | {"test_detector.py": test}
+    method.folder.mkdir(parents=True)
+    for file, place in places.items():
+        text = (SKELETON / file).read_text(encoding="utf-8").replace(f"{HERE.name}.kit.skeleton", method.package)
+        text = text.replace("Skeleton", camel_case(method.name)).replace("skeleton", method.name)
+        place.write_text(text, encoding="utf-8")
+    return list(places.values())
+
+
+def camel_case(name: str) -> str:
+    """Name a class as its module.
+
+    >>> camel_case("patch_core_2")
+    'PatchCore2'
+    """
+    return "".join(word.capitalize() for word in name.split("_"))

@@ -1,3 +1,0 @@
-#!/bin/sh
-set -eu
-exec python /workspace/predict.py sample abdom "$1" "$2"

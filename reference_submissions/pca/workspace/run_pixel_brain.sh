@@ -1,3 +1,0 @@
-#!/bin/sh
-set -eu
-exec python /workspace/predict.py pixel brain "$1" "$2"
