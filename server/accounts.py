@@ -6,9 +6,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server import lifecycle
+from server import analyses, lifecycle
 from server.errors import Conflict, Invalid, NotAllowed, NotFound
-from server.models import Account, Analysis, ApiToken, Host, LoginSession, Team
+from server.models import Account, ApiToken, Host, LoginSession, Team
 from server.protocol import HostReport
 from server.security import (
     PASSWORD_MAX,
@@ -192,16 +192,16 @@ def new_team(s: Session, name: str, now: datetime) -> Team:
 def show_name(s: Session, team: Team, *, shown: bool, account: Account, now: datetime) -> None:
     """Rank the team under its name, or without it; who wanted it is kept. Raises NotAllowed.
 
-    Its own members may, and organizers. It stays ranked either way. Analyses that still say a name that was taken
-    back are forgotten, and made anew.
+    Its own members may, and organizers. It stays ranked either way. Analyses that say a name that was taken back are
+    forgotten, and made anew.
     """
     if not (account.organizer or account.team_id == team.id):
         raise NotAllowed(f"only its members and organizers decide about the name of team {team.name}")
     if team.anonymous is not shown:
         return
+    if not shown:
+        analyses.forget(s, team.id)  # before the name changes: it waits for what is being kept with the old one
     team.anonymous = not shown
-    if team.anonymous:
-        s.execute(delete(Analysis))
     old, new = ("anonymous", "named") if shown else ("named", "anonymous")
     lifecycle.note(s, "team", team.id, old, new, now, f"by {account.email}")
 

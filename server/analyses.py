@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 import evaluator
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 RESAMPLES = 1000
 SEED = 0  # any number would do, as long as it stays
 RETRY_AFTER = timedelta(hours=1)  # of a computation that failed
-VERSION = 1  # of what is computed and how: counted up, all documents are made anew
+VERSION = 2  # of what is computed and how: counted up, all documents are made anew
 
 Kind = TypeVar("Kind")
 Sets = Mapping[str, Mapping[str, Sequence[Entry]]]  # set -> data set -> entries
@@ -42,7 +42,10 @@ Sets = Mapping[str, Mapping[str, Sequence[Entry]]]  # set -> data set -> entries
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisDocument:
-    """All tables of a challenge and task, and what they were computed from. Holds nothing of a single hidden case."""
+    """All tables of a challenge and task, and what they were computed from.
+
+    Holds nothing of a single hidden case, but of the sweeps: each of their points is one scan by design.
+    """
 
     slug: str
     title: str
@@ -72,6 +75,11 @@ def latest(s: Session, challenge: Challenge, task: Task) -> AnalysisDocument | N
     """Give the last document. None: nothing was computed yet."""
     row = s.scalar(row_of(challenge, task))
     return AnalysisDocument.from_dict(row.content) if row else None
+
+
+def made_at(s: Session, challenge: Challenge, task: Task) -> datetime | None:
+    """When was the last document made? None: nothing was computed yet."""
+    return s.scalar(row_of(challenge, task).with_only_columns(Analysis.computed_at))
 
 
 def is_current(s: Session, challenge: Challenge, task: Task) -> bool:
@@ -128,10 +136,27 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
         error=error,
     )
     with db.write() as s:
+        lock(s, challenge.id)
         # A name that was taken back meanwhile must not come back: the next document is without it.
         if counting_names(s, challenges.by_slug(s, slug), task) == names:
             keep(s, challenge.id, document, mark)
     return document
+
+
+def forget(s: Session, team_id: str) -> None:
+    """Delete the documents that a team is in. Whoever keeps one meanwhile finds what the caller changed after this."""
+    main = select(Challenge.id).where(Challenge.part_of.is_(None)).order_by(Challenge.id)
+    for challenge_id in s.scalars(main).all():
+        lock(s, challenge_id)
+        challenge = s.get_one(Challenge, challenge_id)
+        for task in Task:
+            if team_id in counting_names(s, challenge, task):
+                s.execute(delete(Analysis).where(Analysis.challenge_id == challenge_id, Analysis.task == task))
+
+
+def lock(s: Session, challenge_id: str) -> None:
+    """Let one at a time keep or forget documents of a challenge, until its transaction ends."""
+    s.execute(select(Challenge.id).where(Challenge.id == challenge_id).with_for_update(key_share=True))
 
 
 def counting_names(s: Session, challenge: Challenge, task: Task) -> dict[str, str]:
@@ -149,7 +174,7 @@ def tables_of(sets: Sets, task: Task) -> tuple[Table, ...]:
 
 def keep(s: Session, challenge_id: str, document: AnalysisDocument, mark: str) -> None:
     """Write the document in the last one's place. Two servers at once do no harm: both made the same."""
-    s.execute(select(Challenge.id).where(Challenge.id == challenge_id).with_for_update(key_share=True))
+    lock(s, challenge_id)
     task = Task(document.task)
     row = s.scalar(select(Analysis).where(Analysis.challenge_id == challenge_id, Analysis.task == task))
     if row is None:
@@ -214,12 +239,20 @@ def toy_entries(row: Dataset, counting: Sequence[Submission], names: Mapping[str
     """Give what the counting submissions scored on the toy cases; those with an undefined score are not in it."""
     of = CaseSet(dataset=row.name, name=TOY, task=task, labels={}, facts={}, deal=())
     values = [
-        (names[one.team_id], (job.toy_report or {}).get("ap"))
+        (names[one.team_id], toy_value(job.toy_report))
         for one in counting
         for job in one.jobs
         if job.dataset_id == row.id
     ]
     return [Entry(team=team, case_set=of, value=value) for team, value in values if value is not None]
+
+
+def toy_value(report: Mapping[str, object] | None) -> float | None:
+    """Give the AP of a toy report. None: there is none, or what a worker sent in its place is no AP."""
+    value = (report or {}).get("ap")
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    return None
 
 
 def scored(

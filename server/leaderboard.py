@@ -47,7 +47,7 @@ class BoardRow:
     ranks: Mapping[str, int]  # data set -> rank on it
     bounds: Mapping[str, tuple[float, float]]  # data set -> of the value in full precision; none in the sample task
     mean_rank: float
-    submission: str
+    submission: str | None  # None: whoever reads it may not open it
     received_at: datetime
     # What the analyses add (server.stability); empty until they are computed.
     rank_interval: tuple[int, int] | None = None  # 2.5 and 97.5 percentile of the rank over resamples of the cases

@@ -12,7 +12,6 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from evaluator.metrics import METRICS, Metric
-from evaluator.ranking import smallest_ranks
 from server import leaderboard
 from server.errors import NotFound
 from server.models import Challenge
@@ -53,7 +52,7 @@ class MetricRow:
     values: Mapping[str, float | None]  # data set -> value
     mean: float | None  # over the data sets where it is defined; None: nowhere
     sd: float | None  # standard deviation between them (n - 1); None with fewer than two
-    submission: str
+    submission: str | None  # None: whoever reads it may not open it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +109,8 @@ def rows(values: Values, submissions: Mapping[str, str], of: Metric) -> tuple[Me
     """
     sign = -1 if of.lower_is_better else 1
     defined = {team: [value for value in own.values() if value is not None] for team, own in values.items()}
-    # A mean lies in [0, 1], so two data sets always outweigh it.
-    ranks = smallest_ranks({team: 2 * len(own) + sign * (mean(own) or 0.0) for team, own in defined.items()})
+    keys = {team: (len(own), sign * (mean(own) or 0.0)) for team, own in defined.items()}
+    ranks = {team: 1 + sum(other > key for other in keys.values()) for team, key in keys.items()}
     shared = Counter(ranks.values())
     found = (
         MetricRow(

@@ -215,7 +215,8 @@ def publish(s: Session, rescoring_id: str, now: datetime, account: Account | Non
     """Put all new scores in the old ones' place, which are kept; gives how many. The caller's transaction is the step.
 
     Raises Conflict where it is not finished, was published or dropped, or where a score changed since it was
-    compared; also, unless `leave`, where scores by another evaluator would stay beside the new ones.
+    compared, or came since by another evaluator; also, unless `leave`, where one that could not be computed again
+    would stay by another evaluator beside the new ones.
     """
     row = get(s, rescoring_id, lock=True)
     refuse_unless_open(row)
@@ -226,8 +227,16 @@ def publish(s: Session, rescoring_id: str, now: datetime, account: Account | Non
     changed = [job_id for job_id, pair in row.scores.items() if not is_as_compared(jobs.get(job_id), pair["old"])]
     if changed:
         raise Conflict(f"{len(changed)} scores changed since re-scoring {row.id} was computed: compute a new one")
-    stay = [job for job_id, job in jobs.items() if row.scores.get(job_id, {"new": None})["new"] is None]
-    mixed = [job for job in stay if job.score is not None and job.score.evaluator_version != row.evaluator_version]
+    others = [
+        job_id for job_id, job in jobs.items() if job.score and job.score.evaluator_version != row.evaluator_version
+    ]
+    since = [job_id for job_id in others if job_id not in row.scores]
+    if since:
+        raise Conflict(
+            f"{len(since)} scores by another evaluator than {row.evaluator_version} came since re-scoring {row.id} was "
+            "computed: compute a new one"
+        )
+    mixed = [job_id for job_id in others if row.scores[job_id]["new"] is None]
     if mixed and not leave:
         raise Conflict(
             f"{len(mixed)} scores have no new one and would stay by another evaluator than {row.evaluator_version}: "

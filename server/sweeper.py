@@ -89,7 +89,10 @@ class Sweeper:
         return bool(waiting)
 
     def analyse(self, now: datetime) -> int:
-        """Make every analysis document anew that is no longer of what is there; gives their number."""
+        """Make every analysis document anew that is no longer of what is there; gives their number.
+
+        One that cannot be made is logged, and holds up no other.
+        """
         with self._db.read() as s:
             waiting = analyses.due(s, now)
         made = 0
@@ -97,10 +100,14 @@ class Sweeper:
             began_s = monotonic()
             if self._stopping.is_set() or began_s < self._analyses_rest_until_s.get((slug, task), 0.0):
                 continue
-            analyses.compute(self._db, self._store, slug, task, now)
-            ended_s = monotonic()
-            self._analyses_rest_until_s[slug, task] = ended_s + ANALYSES_REST * (ended_s - began_s)
-            made += 1
+            try:
+                analyses.compute(self._db, self._store, slug, task, now)
+                made += 1
+            except Exception:
+                log.exception("analyses failed", extra={"challenge": slug, "task": task})
+            finally:
+                ended_s = monotonic()
+                self._analyses_rest_until_s[slug, task] = ended_s + ANALYSES_REST * (ended_s - began_s)
         return made
 
     def start(self) -> None:

@@ -1,7 +1,8 @@
 """Bars with bands: the AP of groups of cells for each submission, their median and the baselines.
 
 A group's AP is the mean over its cells; the median's is the mean over cells of the median over submissions. The band
-is that of the same statistic over the resamples, the same for all submissions.
+is that of the same statistic over the resamples, the same for all submissions. A cell of one anomalous case is in no
+mean: nothing is told of a single hidden case, and from the means with and without it that case's AP could be had.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,15 +46,15 @@ class Bars:
     def of(self, cells: Cells) -> Iterator[Mapping[str, Value]]:
         """Give a group's rows: each team, the median, each baseline, with numbers of cases.
 
-        A group of one anomalous case has no numbers: nothing is told of a single hidden case.
+        Cells of one case are left out, and not counted; a group of these alone has no numbers.
         """
-        many = self.many(cells)
-        counts = {"n_anomalous": many, "n_normal": len(self.parted.normals)}
-        if many == 1:
+        told = self.told(cells)
+        counts = {"n_anomalous": self.many(told or cells), "n_normal": len(self.parted.normals)}
+        if not told:
             nothing = dict.fromkeys(("ap", "ap_low", "ap_high"))
             yield from ({"team": team, **nothing, **counts} for team in self._everybody())
             return
-        shown, places = self.has_band(cells), list(cells)
+        shown, places = self.has_band(told), told
         of_submissions = np.array([one.ap[places] for one in self.submissions])
         resampled = np.array([one.resampled[places] for one in self.submissions])  # [submissions, cells, resamples]
         for number, one in enumerate(self.submissions):
@@ -62,6 +63,10 @@ class Bars:
         yield {"team": MEDIAN, **_bar(middle, its_resamples, shown=shown), **counts}
         for one in self.baselines:
             yield {"team": one.team, **_bar(one.ap[places], one.resampled[places], shown=shown), **counts}
+
+    def told(self, cells: Cells) -> list[int]:
+        """Leave out cells of one anomalous case."""
+        return [cell for cell in cells if len(self.parted.cells[cell].cases) > 1]
 
     def median(self, cell: int) -> float:
         """Give the median over submissions on one cell."""
@@ -72,9 +77,8 @@ class Bars:
         return sum(len(self.parted.cells[cell].cases) for cell in cells)
 
     def has_band(self, cells: Cells) -> bool:
-        """Are there cases enough to resample, normal ones too, and in each cell two that can differ?"""
-        fewest_of_a_cell = min(len(self.parted.cells[cell].cases) for cell in cells)
-        return min(len(self.parted.normals), self.many(cells)) >= FEWEST and fewest_of_a_cell > 1
+        """Are there cases enough to resample, normal ones too?"""
+        return min(len(self.parted.normals), self.many(cells)) >= FEWEST
 
     def _everybody(self) -> list[str]:
         """Give whoever has a row, in order."""

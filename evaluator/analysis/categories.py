@@ -99,9 +99,14 @@ def _categories(found: Sequence[Bars]) -> Iterator[_Group]:
 
 
 def _subcategories(found: Sequence[Bars]) -> Iterator[_Group]:
-    """From the easiest for the median submission to the hardest."""
+    """From the easiest for the median submission to the hardest; those that have no numbers come last, by name."""
     cells = [(bars, number) for bars in found for number in range(len(bars.parted.cells))]
     names = named([bars.parted.cells[number] for bars, number in cells])
-    easiest = sorted(zip(names, cells, strict=True), key=lambda one: (-one[1][0].median(one[1][1]), one[0]))
-    for name, (bars, number) in easiest:
+
+    def ease(one: tuple[str, tuple[Bars, int]]) -> tuple[bool, float, str]:
+        name, (bars, number) = one
+        is_told = bool(bars.told([number]))
+        return not is_told, -bars.median(number) if is_told else 0.0, name
+
+    for name, (bars, number) in sorted(zip(names, cells, strict=True), key=ease):
         yield "subcategory", name, bars, [number]

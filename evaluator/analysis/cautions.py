@@ -62,8 +62,8 @@ def _of_cases(bars: Bars) -> Iterator[str]:
         )
     if any(len(cell.cases) == 1 for cell in cells):
         yield (
-            f"{name}: a group of one anomalous case has no numbers, as nothing is told of a single hidden case, and a "
-            "larger group that holds one has no band."
+            f"{name}: a group of one anomalous case has no numbers, as nothing is told of a single hidden case, and is "
+            "left out of larger groups, their means, bands and numbers of cases."
         )
     if bars.parted.left_out:
         yield (

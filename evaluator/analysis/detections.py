@@ -1,6 +1,6 @@
 """Objects found: the thesis's section 4.2, at the threshold that the team's own toy cases fix. Pixel task alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.analysis.entries import Entry
@@ -87,12 +87,17 @@ def _row(dataset: str, one: Found) -> Row:
         "objects": one.total.objects,
         "detections": one.total.detections,
         "true_positives": one.total.true_positives,
-        "precision": or_none(objects.precision(one.total)),
-        "recall": or_none(objects.recall(one.total)),
-        "f1": or_none(objects.f1(one.total)),
+        "precision": _of_all(one, objects.precision),
+        "recall": _of_all(one, objects.recall),
+        "f1": _of_all(one, objects.f1),
         "unmatched": one.total.detections - one.total.true_positives,
         "judged": one.judged,
     }
+
+
+def _of_all(one: Found, metric: Callable[[Detections], float]) -> float | None:
+    """Give a metric of all cases; None where any is missing: it would stand beside others of all cases."""
+    return None if one.missing else or_none(metric(one.total))
 
 
 def _notes(found: Mapping[str, Sequence[Found]]) -> Iterator[str]:
@@ -105,7 +110,10 @@ def _notes(found: Mapping[str, Sequence[Found]]) -> Iterator[str]:
             )
         for one in of:
             if one.counted and one.missing:
-                yield f"{dataset}: without {counted(one.missing, 'case')} of {one.team}, of which nothing is kept."
+                yield (
+                    f"{dataset}: without {counted(one.missing, 'case')} of {one.team}, of which nothing is kept, so "
+                    "precision, recall and F1 are undefined."
+                )
         few = max((one.total.objects for one in of if one.counted), default=FEWEST)
         if few < FEWEST:
             yield f"{dataset}: there are fewer than {FEWEST} annotated objects ({few}), too few to say anything."

@@ -21,10 +21,10 @@ def document(site: Site, visitor: Person | None, task: Task, now: datetime) -> A
     with site.db.read() as session:
         challenge = challenges.current(session)
         is_public = leaderboard.visible(session, challenge, task, now)
-        found = analyses.latest(session, challenge, task)
-    if not is_public:
-        if visitor is None or not visitor.is_organizer:
+        if not is_public and (visitor is None or not visitor.is_organizer):
             raise NotFound(f"The analyses of the {task} task are not published yet.", "E-NOT-PUBLISHED")
+        found = analyses.latest(session, challenge, task)
+    if not is_public and visitor is not None:
         record(site, visitor, f"unpublished analyses, {task} task", now)
     if found is None:
         raise NotFound(f"The analyses of the {task} task have not been computed yet.", "E-NOT-COMPUTED")

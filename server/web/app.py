@@ -19,6 +19,7 @@ from server.storage import Store
 from server.sweeper import Sweeper
 from server.web import api, pages, refusals
 from server.web.changes import Changes
+from server.web.freshness import Freshness
 from server.web.limiter import Limiter
 from server.web.press import Press
 from server.web.rendering import STATIC, Pages
@@ -32,6 +33,8 @@ GUESSES = 10  # wrong passwords for one account from one address within the wind
 ADDRESS_GUESSES = 200  # sign-ins from one address: a lecture hall shares one
 REGISTRATIONS = 200  # from one address: likewise
 WINDOW = timedelta(minutes=10)
+RENAMINGS = 4  # of a team by itself within an hour
+RENAMINGS_WINDOW = timedelta(hours=1)
 STATIC_KEPT = "public, max-age=31536000, immutable"  # s; the address changes with the content
 
 
@@ -88,9 +91,11 @@ def build_site(settings: Settings, clock: Clock) -> Site:
         changes=Changes(poll),
         pages=templates,
         press=Press(templates),
+        freshness=Freshness(),
         guesses=Limiter(allowed=GUESSES, window=WINDOW),
         addresses=Limiter(allowed=ADDRESS_GUESSES, window=WINDOW),
         registrations=Limiter(allowed=REGISTRATIONS, window=WINDOW),
+        renamings=Limiter(allowed=RENAMINGS, window=RENAMINGS_WINDOW),
         under_way=UnderWay(store.free_bytes),
         clock=clock,
     )

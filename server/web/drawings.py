@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from evaluator.analysis.tables import Table
@@ -11,23 +12,30 @@ from server.web import charts, vector
 KEPT = 256  # charts of each kind; one takes up to 300 kB
 WIDTHS = (300, 320, 340, 370, 400, 480, 600, 720, 840, 960)  # px; others would fill what is kept
 
+# One at a time: who asks for the same chart meanwhile finds it drawn. A page's charts need not wait for pictures.
+_specifying, _picturing = Lock(), Lock()
+
 
 def spec(table: Table, *, width: int = charts.PAGE, teams: Sequence[str] = ()) -> str | None:
     """Give a chart's specification as JSON, at the widest of WIDTHS that fits. None: there is no chart of it."""
     fitting = max((offer for offer in WIDTHS if offer <= width), default=WIDTHS[0])
-    return _spec(json.dumps(table.as_dict()), fitting, tuple(teams))
+    asked = json.dumps(table.as_dict())
+    with _specifying:
+        return _spec(asked, fitting, tuple(teams))
 
 
 def svg(table: Table, *, teams: Sequence[str] = ()) -> str | None:
     """Give a chart as SVG, as wide as a page. None: there is no chart of it."""
     found = spec(table, teams=teams)
-    return None if found is None else _svg(found)
+    with _picturing:
+        return None if found is None else _svg(found)
 
 
 def png(table: Table, *, teams: Sequence[str] = ()) -> bytes | None:
     """Give a chart as PNG, as wide as a page. None: there is no chart of it."""
     found = spec(table, teams=teams)
-    return None if found is None else _png(found)
+    with _picturing:
+        return None if found is None else _png(found)
 
 
 def drawer(tables: Mapping[str, Table]) -> Callable[[Table], str | None]:

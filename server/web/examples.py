@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.analysis.entries import Facts
 from evaluator.slices import Slices
-from server import analyses, leaderboard
+from server import analyses, challenges, leaderboard
 from server.models import CaseScore, Challenge, Dataset, Job
 from server.protocol import Task
 from server.storage import Store
@@ -54,12 +54,13 @@ def galleries(s: Session, store: Store, challenge: Challenge, task: Task, order:
     counting = leaderboard.valid_submissions(s, challenge, task)
     names = leaderboard.shown_names(counting)
     found: dict[str, list[Example]] = {}
-    for _, jobs in analyses.scored(s, challenge, counting):
+    for one, jobs in analyses.scored(s, challenge, counting):
+        for_show = challenges.settings(one).show
         datasets: dict[str, Dataset] = {}
         shown: dict[str, dict[str, dict[str, Slices]]] = {}
         for analysed, job in jobs:
             datasets[job.dataset.name] = job.dataset
-            for case, slices in of_job(s, store, job):
+            for case, slices in of_job(s, store, job, for_show.get(job.dataset.name, [])):
                 shown.setdefault(job.dataset.name, {}).setdefault(case, {})[names[analysed.team_id]] = slices
         for name, cases in shown.items():
             facts = analyses.facts_by_case(datasets[name])
@@ -67,13 +68,13 @@ def galleries(s: Session, store: Store, challenge: Challenge, task: Task, order:
     return tuple(Gallery(title=title, teams=tuple(order), examples=tuple(of)) for title, of in found.items() if of)
 
 
-def of_job(s: Session, store: Store, job: Job) -> Iterator[tuple[str, Slices]]:
-    """Give the cases of a job of which slices were kept."""
+def of_job(s: Session, store: Store, job: Job, for_show: Sequence[str]) -> Iterator[tuple[str, Slices]]:
+    """Give those of these cases of which a job's slices were kept: more may have been for show when it was scored."""
     if job.score is None:
         return
     rows = s.execute(
         select(CaseScore.name, CaseScore.slices_sha256)
-        .where(CaseScore.score_id == job.score.id, CaseScore.slices_sha256.is_not(None))
+        .where(CaseScore.score_id == job.score.id, CaseScore.slices_sha256.is_not(None), CaseScore.name.in_(for_show))
         .order_by(CaseScore.name)
     )
     for case, sha256 in rows:

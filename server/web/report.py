@@ -171,7 +171,7 @@ class Source:
     """What a report is made of."""
 
     document: AnalysisDocument
-    galleries: Callable[[], tuple[Gallery, ...]]  # reads and draws, which takes a moment
+    galleries: Callable[[], tuple[Gallery, ...]]  # reads and draws, which takes a moment; none once it is not current
     is_published: bool
     is_current: bool
 
@@ -188,8 +188,18 @@ def source(db: Database, store: Store, slug: str, task: Task, now: datetime) -> 
     order = teams_of(document.tables)
 
     def read() -> tuple[Gallery, ...]:
+        # The document has teams by name alone. A pseudonym may be another team's by now: its pictures would stand
+        # below this one's numbers. So names must be the document's before they are drawn, and still after it.
+        if not is_still_current():
+            return ()
         with db.read() as s:
-            return galleries(s, store, challenges.by_slug(s, slug), task, order)
+            found = galleries(s, store, challenges.by_slug(s, slug), task, order)
+        return found if is_still_current() else ()
+
+    def is_still_current() -> bool:
+        with db.read() as s:
+            row = challenges.by_slug(s, slug)
+            return analyses.made_at(s, row, task) == document.made_at and analyses.is_current(s, row, task)
 
     return Source(document=document, galleries=read, is_published=is_published, is_current=is_current)
 

@@ -10,6 +10,7 @@ from server.settings import Settings
 from server.storage import Store
 from server.sweeper import Sweeper
 from server.web.changes import Changes
+from server.web.freshness import Freshness
 from server.web.limiter import Limiter
 from server.web.press import Press
 from server.web.rendering import Pages
@@ -31,9 +32,11 @@ class Site:
     changes: Changes
     pages: Pages
     press: Press
+    freshness: Freshness
     guesses: Limiter  # passwords tried for one account from one address
     addresses: Limiter  # passwords tried from one address
     registrations: Limiter  # from one address
+    renamings: Limiter  # of one team: analyses are forgotten each time
     under_way: UnderWay  # uploads
     clock: Clock
 

@@ -10,6 +10,7 @@ from server.db import Database
 from server.errors import Conflict, Invalid, NotAllowed, NotFound
 from server.models import Account, Analysis, ApiToken, Host, LoginSession
 from server.protocol import HostReport, Task
+from tests.server.test_leaderboard import score
 from tests.server.world import NOW, World
 
 PASSWORD = "correct horse battery"
@@ -193,16 +194,28 @@ def test_a_team_takes_its_name_back_and_gives_it_again(embedded_world: World) ->
     assert world.history("team", account.team.id) == ["anonymous", "named"]
 
 
-def test_a_name_that_was_taken_back_is_in_no_analysis(embedded_world: World) -> None:
-    world = embedded_world
+def test_a_name_that_was_taken_back_is_in_no_analysis_and_the_others_stay(world: World) -> None:
+    score(world, "Team")
+    with world.db.write() as s:
+        account = world.account(s)
+        for task in Task:
+            challenge = world.challenge(s)
+            s.add(Analysis(challenge_id=challenge.id, task=task, fingerprint="", content={}, computed_at=NOW))
+        assert account.team is not None
+        accounts.show_name(s, account.team, shown=False, account=account, now=NOW)
+        assert s.scalars(select(Analysis.task)).all() == [Task.PIXEL]
+
+
+def test_a_team_without_a_counting_submission_takes_nobodys_analyses_away(world: World) -> None:
+    score(world, "Other")
     world.team()
     with world.db.write() as s:
         account = world.account(s)
         challenge = world.challenge(s)
-        s.add(Analysis(challenge_id=challenge.id, task=Task.PIXEL, fingerprint="", content={}, computed_at=NOW))
+        s.add(Analysis(challenge_id=challenge.id, task=Task.SAMPLE, fingerprint="", content={}, computed_at=NOW))
         assert account.team is not None
         accounts.show_name(s, account.team, shown=False, account=account, now=NOW)
-        assert s.query(Analysis).count() == 0
+        assert s.scalars(select(Analysis.task)).all() == [Task.SAMPLE]
 
 
 def test_only_members_and_organizers_decide_about_a_name(embedded_world: World) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -17,9 +18,9 @@ from sqlalchemy.orm import Session
 import evaluator
 from evaluator.analysis.entries import Entry
 from evaluator.analysis.tables import Column, Table, table
-from server import analyses, challenges
+from server import accounts, analyses, challenges, leaderboard
 from server.analyses import AnalysisDocument
-from server.models import Judgement, Score, Team
+from server.models import Job, Judgement, Score, Team
 from server.protocol import Queue, Stage, Task
 from server.queue import Doorbell
 from server.sweeper import Sweeper
@@ -259,6 +260,22 @@ def test_entries_hold_what_scoring_kept(world: World) -> None:
     assert (toy.team, toy.value, toy.case_set.name) == ("A", 1.0, "toy")
 
 
+@pytest.mark.parametrize("ap", [True, "0.5", [0.5], math.nan, math.inf, -0.1, 1.5, None])
+def test_a_toy_score_that_is_none_is_left_out(embedded_world: World, ap: object) -> None:
+    world = embedded_world
+    score(world, "A")
+    with world.db.write() as s:
+        for job in s.scalars(select(Job)):
+            job.toy_report = {"ap": ap if job.dataset.name == "brain" else 1, "changed": "yes"}
+        s.flush()
+        challenge = world.challenge(s)
+        counting = leaderboard.valid_submissions(s, challenge, SAMPLE)
+        names = leaderboard.shown_names(counting)
+        found = {row.name: analyses.toy_entries(row, counting, names, SAMPLE) for row in challenge.datasets}
+    assert found["brain"] == []
+    assert [one.value for one in found["abdom"]] == [1.0]
+
+
 def test_sketches_are_read_when_they_are_asked_for(world: World) -> None:
     score(world, "A", task=PIXEL)
     (one,) = entries(world, PIXEL)["challenge"]["abdom"]
@@ -359,6 +376,31 @@ def test_a_name_that_is_taken_back_meanwhile_is_not_kept(world: World, monkeypat
     assert due(world) == [("tiny", SAMPLE)]
     compute(world)
     assert latest(world) is not None
+
+
+def test_a_name_that_is_taken_back_while_they_are_kept_does_not_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(world, "Zebra")
+    keep = analyses.keep
+
+    def taken_back() -> None:
+        with world.db.write() as s:
+            account = world.account(s, "Zebra")
+            assert account.team is not None
+            accounts.show_name(s, account.team, shown=False, account=account, now=NOW)
+
+    other = threading.Thread(target=taken_back)
+
+    def slow(s: Session, challenge_id: str, document: AnalysisDocument, mark: str) -> None:
+        other.start()
+        other.join(0.5)  # ends only where it need not wait for us
+        keep(s, challenge_id, document, mark)
+
+    monkeypatch.setattr(analyses, "keep", slow)
+    compute(world)
+    other.join()
+    assert latest(world) is None
 
 
 def test_documents_of_two_challenges_are_two(embedded_world: World, tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_who_lacks_a_value_never_stands_before_who_has_it(*, lower: bool) -> Non
     assert rows(values, lower=lower) == [(1, "Whole"), (2, "Half"), (3, "Nothing")]
 
 
+@pytest.mark.parametrize("lower", [False, True])
+def test_means_that_differ_in_the_last_digit_are_no_tie(*, lower: bool) -> None:
+    least = 5e-324
+    values = {"A": {"brain": least, "abdom": least}, "B": {"brain": 0.0, "abdom": 0.0}}
+    assert rows(values, lower=lower) == ([(1, "B"), (2, "A")] if lower else [(1, "A"), (2, "B")])
+
+
 def test_a_metric_that_is_undefined_for_all_orders_nobody() -> None:
     assert rows({"B": {"brain": None}, "A": {"brain": None}}) == [(1, "A"), (1, "B")]
 

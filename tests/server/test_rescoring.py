@@ -185,11 +185,14 @@ def test_a_score_that_came_since_stays_where_it_is_by_this_evaluator(world: Worl
 
 
 @pytest.mark.usefixtures("wrong")
-def test_a_score_by_an_older_evaluator_that_came_since_is_told(world: World) -> None:
+@pytest.mark.parametrize("leave", [False, True])
+def test_a_score_by_another_evaluator_that_came_since_is_refused_whatever_may_stay(
+    world: World, *, leave: bool
+) -> None:
     made = computed(world)
     as_if_by_an_older_evaluator(world, score(world, "Late"))
-    with pytest.raises(Conflict, match="2 scores have no new one"):
-        publish(world, made)
+    with pytest.raises(Conflict, match=r"2 scores by another evaluator than .* came since"):
+        publish(world, made, leave=leave)
 
 
 def test_one_is_computed_at_a_time(world: World) -> None:

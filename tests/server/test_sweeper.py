@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server import submissions
+from server import analyses, submissions
 from server.db import Database
-from server.protocol import SubmissionStatus
+from server.protocol import SubmissionStatus, Task
 from server.queue import Doorbell
 from server.storage import Store
 from server.sweeper import Sweeper
@@ -166,6 +166,26 @@ def test_a_step_that_fails_is_tried_again(
         sweeper.stop()
     assert "sweep failed" in caplog.text
     assert world.store.incoming.is_dir()
+
+
+def test_a_challenge_whose_analyses_fail_does_not_hold_up_the_others(
+    world: World, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def fails_first(_db: Database, _store: Store, slug: str, _task: Task, _now: datetime) -> None:
+        asked.append(slug)
+        if slug == "broken":
+            raise OSError("the store is away")
+
+    monkeypatch.setattr(analyses, "due", lambda _s, _now: [("broken", Task.SAMPLE), ("whole", Task.SAMPLE)])
+    monkeypatch.setattr(analyses, "compute", fails_first)
+    seconds = iter([100.0, 110.0, 110.0, 110.0, 139.9, 139.9, 139.9])  # one that fails after 10 s rests for 30, too
+    monkeypatch.setattr("server.sweeper.monotonic", lambda: next(seconds))
+    assert sweeper.analyse(world.now) == 1
+    assert "analyses failed" in caplog.text
+    assert sweeper.analyse(world.now) == 1
+    assert asked == ["broken", "whole", "whole"]
 
 
 def wait_for(condition: object, limit_s: float = 30.0) -> None:

@@ -1,15 +1,18 @@
 """Public API: leaderboards, as JSON and as challengeR's CSV."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel
+from sqlalchemy.orm import Session
 
 from server import challenges, leaderboard, metric_boards, stability, views
 from server.errors import NotFound
 from server.leaderboard import BoardView
 from server.metric_boards import MetricBoard
+from server.models import Challenge
 from server.protocol import Task
 from server.web.api.errors import ERRORS
 from server.web.deps import Now, Organizer, Person, SiteDep, Visitor
@@ -43,11 +46,15 @@ def as_csv(task: Task, site: SiteDep, visitor: Visitor, now: Now) -> Csv:
 def as_json(task: Task, site: SiteDep, visitor: Visitor, now: Now) -> BoardView:
     """Give the ranking of a task: AP on each data set, rank, mean rank; intervals and ranks by other schemes.
 
-    Organizers see it before it is published. `resampling` is null while intervals and schemes are computed.
+    Organizers see it before it is published. `resampling` is null while intervals and schemes are computed, and
+    `submission` where the reader may not open it.
     """
     admit(site, visitor, task, now)
     with site.db.read() as session:
-        return stability.board(session, challenges.current(session), task)
+        challenge = challenges.current(session)
+        view = stability.board(session, challenge, task)
+        own = own_submission(session, challenge, task, visitor)
+    return replace(view, rows=tuple(replace(row, submission=shown(row.submission, own, visitor)) for row in view.rows))
 
 
 @router.get(
@@ -63,7 +70,10 @@ def metric_as_json(task: Task, metric: str, site: SiteDep, visitor: Visitor, now
     """Give the same submissions' board by another metric: its values, their mean and SD over the data sets, ranks."""
     admit(site, visitor, task, now)
     with site.db.read() as session:
-        return metric_boards.board(session, challenges.current(session), task, metric)
+        challenge = challenges.current(session)
+        view = metric_boards.board(session, challenge, task, metric)
+        own = own_submission(session, challenge, task, visitor)
+    return replace(view, rows=tuple(replace(row, submission=shown(row.submission, own, visitor)) for row in view.rows))
 
 
 @router.post("/leaderboards/{task}/publish")
@@ -80,6 +90,19 @@ def publish(task: Task, body: Switch, site: SiteDep, organizer: Organizer, now: 
             sealed_until=body.sealed_until,
         )
     return body
+
+
+def own_submission(session: Session, challenge: Challenge, task: Task, visitor: Person | None) -> str | None:
+    """Give the reader's team's that is ranked."""
+    if visitor is None or visitor.team_id is None:
+        return None
+    attempts = leaderboard.attempts(session, challenge, task, visitor.team_id)
+    return next((one.submission for one in attempts if one.counts), None)
+
+
+def shown(submission: str | None, own: str | None, visitor: Person | None) -> str | None:
+    """Give a submission's id to those who may open it."""
+    return submission if submission == own or (visitor is not None and visitor.is_organizer) else None
 
 
 def admit(site: Site, visitor: Person | None, task: Task, now: datetime) -> None:

@@ -120,6 +120,8 @@ def show_name(
     """Rank the sender's team without its name, or under it again."""
     if sender.team_id is None:
         raise NotAllowed("This account has no team, and names are teams'.")
+    if not sender.is_organizer:
+        site.renamings.attempt(sender.team_id, now)
     with site.db.write() as session:
         account = sender.account(session)
         accounts.show_name(session, sender.team_row(session), shown=not anonymous, account=account, now=now)

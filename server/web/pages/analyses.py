@@ -67,14 +67,14 @@ def show(request: Request, task: Task, site: SiteDep, visitor: Visitor, now: Now
     with site.db.read() as session:
         challenge = challenges.current(session)
         publication: Publication = leaderboard.publication(session, challenge, task)
-        document = analyses.latest(session, challenge, task)
-        is_current = analyses.is_current(session, challenge, task)
+        is_public = publication.is_visible(now)
+        may_see = is_public or is_organizer
+        document = analyses.latest(session, challenge, task) if may_see else None
+        is_current = document is not None and site.freshness.is_current(session, challenge, task, document.made_at, now)
         progress: list[Progress] = companions.progress(session, challenge) if is_organizer else []
-    is_public = publication.is_visible(now)
     if visitor is not None and is_organizer and not is_public:
         analysed.record(site, visitor, f"unpublished analyses, {task} task", now)
-    may_see = is_public or is_organizer
-    tables = document.tables if document is not None and may_see else {}
+    tables = document.tables if document is not None else {}
     return site.pages.render(
         request,
         "analyses.html",
@@ -83,7 +83,7 @@ def show(request: Request, task: Task, site: SiteDep, visitor: Visitor, now: Now
         may_see=may_see,
         is_public=is_public,
         publication=publication,
-        document=document if may_see else None,
+        document=document,
         is_current=is_current,
         progress=[one for one in progress if one.task is task],
         teams=charts.teams_of(tables),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from server import challenges
+from server import challenges, leaderboard
 from server.errors import NotFound
 from server.protocol import Task
 from server.web import analysed, report
@@ -65,13 +65,13 @@ def show(task: Task, form: Form, site: SiteDep, visitor: Visitor, now: Now) -> R
 def readable_source(site: Site, visitor: Person | None, task: Task, now: datetime) -> Source:
     """Give what this visitor may read. Raises NotFound where that is nothing."""
     with site.db.read() as session:
-        slug = challenges.current(session).slug
-    found = report.source(site.db, site.store, slug, task, now)
-    if found is not None and found.is_published:
-        return found
-    if visitor is None or not visitor.is_organizer:
-        raise NotFound(f"The report of the {task} task is not published yet.", "E-NOT-PUBLISHED")
-    analysed.record(site, visitor, f"unpublished report, {task} task", now)
+        challenge = challenges.current(session)
+        is_public = leaderboard.visible(session, challenge, task, now)
+    if not is_public:
+        if visitor is None or not visitor.is_organizer:
+            raise NotFound(f"The report of the {task} task is not published yet.", "E-NOT-PUBLISHED")
+        analysed.record(site, visitor, f"unpublished report, {task} task", now)
+    found = report.source(site.db, site.store, challenge.slug, task, now)
     if found is None:
         raise NotFound(f"The analyses of the {task} task have not been computed yet.", "E-NOT-COMPUTED")
     return found

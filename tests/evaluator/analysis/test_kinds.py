@@ -141,11 +141,25 @@ def test_a_group_of_few_cases_has_no_band_and_a_sentence() -> None:
     assert not any("sphere" in note for note in found.notes)
 
 
-def test_a_group_that_holds_a_kind_of_one_case_has_no_band() -> None:
-    cases = case_set(in_cells(sphere=5, cube=1, tumour=(5, kind("tumour", "pathologies"))))
-    found = tables({CHALLENGE: {"brain": scored(cases, A={})}})["categories"]
-    has_band = {one["group"]: one["ap_low"] is not None for one in rows(found, level="category", team="A")}
-    assert has_band == {"images": False, "pathologies": True}
+def test_a_kind_of_one_case_is_in_no_larger_group() -> None:
+    """Else its AP would be what the mean with it and those of the other kinds differ by."""
+    cases = case_set(in_cells(sphere=5, tumour=(5, kind("tumour", "pathologies")), cube=1, ring=1))
+    levels = {"sphere": 1, "tumour": 2, "ring": 0}
+    unseen, found = (
+        tables({CHALLENGE: {"brain": scored(cases, A=levelled(cases, {**levels, "cube": hits}))}}) for hits in (0, 5)
+    )
+    for name in ("categories", "difficulty"):
+        assert unseen[name].rows == found[name].rows
+    images = rows(found["categories"], level="category", group="images", team="A")
+    assert [(one["ap"], one["n_anomalous"]) for one in images] == [(pytest.approx(ap_at(1), abs=1e-15), 5)]
+    assert images[0]["ap_low"] is not None
+
+
+def test_a_group_of_nothing_but_kinds_of_one_case_has_no_numbers() -> None:
+    cases = case_set(in_cells(sphere=1, cube=1))
+    found = tables({CHALLENGE: {"brain": scored(cases, A={"sphere0": 0.5})}})["categories"]
+    assert {(one["ap"], one["ap_low"]) for one in found.rows} == {(None, None)}
+    assert {one["n_anomalous"] for one in rows(found, level="category")} == {2}
 
 
 def test_few_normal_cases_have_no_band_and_a_sentence() -> None:

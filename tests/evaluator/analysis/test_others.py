@@ -75,11 +75,13 @@ def test_objects_are_added_over_cases() -> None:
     assert not found.notes
 
 
-def test_cases_without_details_are_told() -> None:
-    entry = with_objects(in_two_batches(), a=(5, 0, 0))
+def test_cases_without_details_are_told_and_leave_nothing_to_compare() -> None:
+    entry = with_objects(in_two_batches(), a=(5, 5, 5))
     found = detections({"brain": [found_objects(entry)]}, "pixel")
-    assert row(found)["precision"] is None
-    assert found.notes == ("brain: without 3 cases of A, of which nothing is kept.",)
+    assert [row(found)[name] for name in ("detections", "precision", "recall", "f1")] == [5, None, None, None]
+    assert found.notes == (
+        "brain: without 3 cases of A, of which nothing is kept, so precision, recall and F1 are undefined.",
+    )
 
 
 def test_a_submission_without_objects_is_told_and_has_no_row() -> None:
@@ -98,7 +100,10 @@ def test_details_that_are_damaged_are_told_and_cost_nothing_else() -> None:
     whole = with_objects(in_two_batches(), a=(5, 5, 5), b=(5, 5, 5), n=(0, 0, 0), m=(0, 0, 0))
     entry = replace(whole, details=Damaged(whole.details))
     found = detections({"brain": [found_objects(entry)]}, "pixel")
-    assert (row(found)["objects"], found.notes) == (5, ("brain: without 1 case of A, of which nothing is kept.",))
+    assert row(found)["objects"] == 5
+    assert [note.partition(", so")[0] for note in found.notes] == [
+        "brain: without 1 case of A, of which nothing is kept"
+    ]
 
 
 def test_few_objects_are_a_sentence() -> None:

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from server.web.app import GUESSES
+from server.web.app import GUESSES, RENAMINGS
 from server.web.deps import SESSION_COOKIE
 from tests.server.web.conftest import URL, Browser, People
 from tests.server.world import PASSWORD, World
@@ -110,3 +110,21 @@ def test_registering_by_api_and_fetching_a_token(people: People) -> None:
     token = program.post("/api/v1/tokens", json=FORM | {"name": "x"}).json()["token"]
     me = program.get(f"{URL}/api/v1/me", headers={"authorization": f"Bearer {token}"}).json()
     assert me == {"email": "new@example.org", "team": "New", "organizer": False}
+
+
+def test_a_team_changes_its_name_a_few_times_an_hour_alone(people: People, world: World) -> None:
+    browser, other = people.browser(), people.browser("Other")
+    for number in range(RENAMINGS):
+        assert browser.fill("/team/name", anonymous=str(number % 2 == 0)).status_code == 303
+    assert browser.fill("/team/name", anonymous="true").status_code == 429
+    assert other.fill("/team/name", anonymous="true").status_code == 303
+    world.later(hours=1)
+    assert browser.fill("/team/name", anonymous="true").status_code == 303
+
+
+def test_an_organizer_changes_its_teams_name_as_often_as_it_wants(people: People, world: World) -> None:
+    browser = people.browser()
+    with world.db.write() as session:
+        world.account(session).organizer = True
+    for number in range(RENAMINGS + 1):
+        assert browser.fill("/team/name", anonymous=str(number % 2 == 0)).status_code == 303

@@ -96,7 +96,39 @@ def test_page_without_documents_with_an_error_and_with_an_old_one(people: People
     keep(world)
     assert "Scores have changed since" not in organizer.get("/analyses/pixel").text
     play.scored("Team", task=Task.PIXEL)
+    world.later(minutes=1)  # the answer is kept for some seconds
     assert "Scores have changed since" in organizer.get("/analyses/pixel").text
+
+
+@pytest.mark.parametrize("path", ["/analyses/pixel", f"{API}/consensus.csv", "/report/pixel.html"])
+def test_who_may_not_see_analyses_makes_nobody_read_them(
+    people: People, world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    keep(world)
+    visitor, participant = people.visitor(), people.browser("Team")
+
+    def unread(*_: object) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(analyses, "latest", unread)
+    monkeypatch.setattr(analyses, "is_current", unread)
+    for reader in (visitor, participant):
+        assert "not published yet" in reader.get(path).text
+    assert people.organizer().get(path).status_code == 500
+
+
+def test_whether_scores_have_changed_is_asked_once_in_a_while(
+    people: People, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(world)
+    publish(world, world.organizer())
+    asked: list[datetime] = []
+    monkeypatch.setattr(analyses, "is_current", lambda *_: not asked.append(world.now))
+    for _ in range(3):
+        people.visitor().get("/analyses/pixel")
+    world.later(seconds=10)
+    people.visitor().get("/analyses/pixel")
+    assert asked == [world.now - timedelta(seconds=10), world.now]
 
 
 def test_table_without_rows_tells_its_notes_and_has_no_chart(people: People, world: World) -> None:

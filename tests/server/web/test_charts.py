@@ -3,7 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -238,6 +242,23 @@ def test_drawings_are_of_a_few_widths_so_that_they_are_kept() -> None:
     assert first is drawings.spec(FULL["places"], width=839)
     assert first != drawings.spec(FULL["places"], width=350)
     assert drawings.spec(FULL["places"], width=20) == drawings.spec(FULL["places"], width=300)
+
+
+def test_a_chart_that_many_ask_for_at_once_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Barrier(2)
+    drawn: list[object] = []
+
+    def slow(spec: object) -> str:
+        drawn.append(spec)
+        with suppress(BrokenBarrierError):
+            both.wait(0.2)  # another one that draws would come here too
+        return "<svg/>"
+
+    monkeypatch.setattr(vector, "svg", slow)
+    asked = replace(FULL["consensus"], caption="Asked for by many.")
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(drawings.svg, [asked, asked])) == {"<svg/>"}
+    assert len(drawn) == 1
 
 
 def test_drawings_follow_the_table() -> None:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from evaluator.slices import Slices
-from server import challenges, lifecycle
+from server import analyses, challenges, lifecycle
 from server.protocol import Finished, Task
-from server.web import examples
+from server.web import examples, report
+from tests.server.test_challenges import rewrite
+from tests.server.test_leaderboard import anonymise
 from tests.server.world import World, make_challenge
 
 SHOWN = "test1.nii.gz"
@@ -59,3 +61,40 @@ def test_marked_case_is_shown_for_each_team_in_the_order_of_the_ranking(shown_wo
 def test_there_is_no_gallery_without_slices(shown_world: World, kept: bytes | None) -> None:
     scored(shown_world, "One", kept)
     assert galleries(shown_world, "One") == ()
+
+
+def test_a_case_that_is_no_longer_for_show_is_not_shown(shown_world: World, tmp_path: Path) -> None:
+    scored(shown_world, "One", slices())
+    assert galleries(shown_world, "One")
+    rewrite(tmp_path / "shown", f"show: {{'brain': ['{SHOWN}']}}", "show: {'brain': ['test2.nii.gz']}")
+    challenges.load(shown_world.db, shown_world.store, tmp_path / "shown", shown_world.now)
+    assert galleries(shown_world, "One") == ()
+
+
+def source(world: World) -> report.Source:
+    found = report.source(world.db, world.store, "shown", Task.PIXEL, world.now)
+    assert found is not None
+    return found
+
+
+def test_a_report_has_no_gallery_while_names_may_have_moved(shown_world: World) -> None:
+    for team in ("One", "Two", "Three"):
+        scored(shown_world, team, slices())
+    anonymise(shown_world, "Three")  # it is Anonymous 1
+    analyses.compute(shown_world.db, shown_world.store, "shown", Task.PIXEL, shown_world.now)
+    before = source(shown_world)
+    assert before.galleries()
+    anonymise(shown_world, "One")  # it is now, and Three is Anonymous 2
+    assert before.galleries() == ()
+    assert source(shown_world).galleries() == ()
+
+
+def test_a_report_has_no_gallery_of_a_later_document(shown_world: World) -> None:
+    scored(shown_world, "One", slices())
+    analyses.compute(shown_world.db, shown_world.store, "shown", Task.PIXEL, shown_world.now)
+    before = source(shown_world)
+    scored(shown_world, "Two", slices())
+    later = shown_world.later(minutes=1)
+    analyses.compute(shown_world.db, shown_world.store, "shown", Task.PIXEL, later)
+    assert before.galleries() == ()
+    assert source(shown_world).galleries()

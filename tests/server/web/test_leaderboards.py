@@ -57,6 +57,24 @@ def test_board_as_json(people: People, world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["", "/metrics/dataset_auroc"])
+def test_submissions_are_named_to_those_who_may_open_them(people: People, world: World, path: str) -> None:
+    two_teams(world)
+    organizer = people.organizer()
+    organizer.post("/api/v1/leaderboards/sample/publish", json={"published": True})
+    own = people.browser("Constant")
+    perfect, constant = (row["submission"] for row in rows_of(organizer, path))
+    assert own.get(f"/submissions/{constant}").status_code == 200
+    assert own.get(f"/submissions/{perfect}").status_code == 404
+    assert [row["submission"] for row in rows_of(own, path)] == [None, constant]
+    assert [row["submission"] for row in rows_of(people.visitor(), path)] == [None, None]
+
+
+def rows_of(reader: Browser, path: str) -> list[dict[str, str | None]]:
+    found: list[dict[str, str | None]] = reader.get(f"/api/v1/leaderboards/sample{path}").json()["rows"]
+    return found
+
+
 def test_board_as_csv_has_challenger_columns(people: People, world: World) -> None:
     two_teams(world)
     answer = people.organizer().get("/api/v1/leaderboards/sample.csv")
