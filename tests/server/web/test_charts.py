@@ -254,7 +254,7 @@ def test_a_chart_that_many_ask_for_at_once_is_drawn_once(monkeypatch: pytest.Mon
         return "<svg/>"
 
     monkeypatch.setattr(vector, "svg", slow)
-    asked = Maker(teams=["Asked for by many"], datasets=("brain",)).tables()["consensus"]  # of no other test: it is kept
+    asked = Maker(teams=["Asked for by many"], datasets=("brain",)).tables()["consensus"]  # no other test's: it is kept
     with ThreadPoolExecutor(2) as pool:
         assert set(pool.map(drawings.svg, [asked, asked])) == {"<svg/>"}
     assert len(drawn) == 1
