@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from threading import Barrier, BrokenBarrierError
 from typing import Any
@@ -255,7 +254,7 @@ def test_a_chart_that_many_ask_for_at_once_is_drawn_once(monkeypatch: pytest.Mon
         return "<svg/>"
 
     monkeypatch.setattr(vector, "svg", slow)
-    asked = replace(FULL["consensus"], caption="Asked for by many.")
+    asked = Maker(teams=["Asked for by many"], datasets=("brain",)).tables()["consensus"]  # no other test's: it is kept
     with ThreadPoolExecutor(2) as pool:
         assert set(pool.map(drawings.svg, [asked, asked])) == {"<svg/>"}
     assert len(drawn) == 1
