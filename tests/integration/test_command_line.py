@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -90,7 +91,12 @@ def test_try_gives_the_servers_numbers_to_the_last_digit(
         options = ["--data", str(tiny_challenge), "--dataset", dataset, "--task", "pixel", "--json"]
         tried = json.loads(shell.says("try", brightness_image, *options))
         assert tried["ap"] == report[dataset]["ap"]
-        assert tried["cases"] == report[dataset]["cases"]
+        assert without_slices(tried) == without_slices(report[dataset])
+
+
+def without_slices(report: Any) -> list[dict[str, Any]]:
+    """The cases of a report, but for the address of their pictures, which a server alone keeps."""
+    return [{key: value for key, value in case.items() if key != "slices_sha256"} for case in report["cases"]]
 
 
 @pytest.mark.docker
