@@ -8,23 +8,22 @@ Canon's first part in MOOD 2020 (Zimmerer's thesis, section 4.1.3). Noise as coa
 from anatomy by what lies around it; noise of single pixels would be taken off by blurring.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from reference_submissions.kit import device, state
-from reference_submissions.kit.detector import Array, Detector, Parameters, Preset, Say, Scores
+from reference_submissions.kit import device
+from reference_submissions.kit.detector import Array, Preset, Scores
 from reference_submissions.kit.slices import Rows, Stack, axial, batches, resized, stacked
-from reference_submissions.kit.training import Plan, seeded, teach
+from reference_submissions.kit.training import Loss, Plan
 from reference_submissions.nets.convs import Grid
+from reference_submissions.nets.sliced import Sliced
 from reference_submissions.nets.unet import UNet
 
 BODY = 0.01  # darker pixels are background: neither taught nor scored
@@ -32,7 +31,6 @@ CELL = 8  # pixels of a slice to one of the noise's grid
 NOISY = 0.7  # of the batches; the others teach that a clean slice stays as it is
 FLOOR = 0.1  # added to the local standard deviation: an edge a little off counts less than a change in flat tissue
 UNIT = 1.5  # a score of 1, where Canon clamps it
-HELD_OUT = 0.1  # of the volumes tell when to stop
 PREDICTED = 32  # slices at a time
 
 
@@ -61,38 +59,31 @@ PLANS = MappingProxyType({
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dae(Detector):
+class Dae(Sliced[Options]):
     """The U-Net and how it is asked."""
 
     name: ClassVar[str] = "dae"
-    needs: ClassVar[tuple[str, ...]] = ("torch",)
-    network: nn.Module
-    options: Options
+    kind: ClassVar[type[Options]] = Options
+    presets: ClassVar[Mapping[Preset, Options]] = OPTIONS
+    plans: ClassVar[Mapping[Preset, Plan]] = PLANS
 
     @classmethod
-    def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
-        """Learn from the axial slices of normal volumes. Raises ValueError where there are fewer than two."""
-        options = OPTIONS[preset]
-        return cls.learn(Stack.of(volumes, side=options.side), options, PLANS[preset], seed=seed, say=say)
+    def made(cls, options: Options) -> nn.Module:
+        """Slices without noise; the U-Net also sees where a pixel lies."""
+        return nn.Sequential(Grid(), UNet(inputs=3, outputs=1, width=options.width, depth=options.depth))
 
-    @classmethod
-    def learn(cls, stack: Stack, options: Options, plan: Plan, *, seed: int, say: Say) -> Self:
-        """Learn from slices of `options.side`."""
-        where = device.best()
-        seeded(seed)
-        network = made(options).to(where)
+    def lesson(self, stack: Stack, where: torch.device) -> Loss:
+        """The mean over the body of |U(noisy) - x|."""
 
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
             x = stack[rows]  # (b, side, side)
-            sigma = options.sigma if rng.random() < NOISY else 0.0
+            sigma = self.options.sigma if rng.random() < NOISY else 0.0
             body = device.tensor((x > BODY).astype(np.float32), where)
-            restored = network(device.tensor(noisy(x, sigma, rng)[:, None], where))[:, 0]
+            restored = self.network(device.tensor(noisy(x, sigma, rng)[:, None], where))[:, 0]
             off = (restored - device.tensor(x, where)).abs()
             return torch.sum(off * body) / body.sum().clamp(min=1)
 
-        taught, held_out = stack.split(share=HELD_OUT, seed=seed)
-        teach(network, loss, taught=taught, held_out=held_out, plan=plan, seed=seed, say=say)
-        return cls(network=network, options=options)
+        return loss
 
     def score(self, volume: Array) -> Scores:
         """Voxels: what is taken off, 1 where Canon clamps it; the volume: their mean. Background scores 0."""
@@ -113,26 +104,6 @@ class Dae(Detector):
             asked = device.tensor(noisy(slices, self.options.sigma, rng)[:, None], where)
             difference += x - self.network(asked)[:, 0]
         return device.array((difference / self.options.passes).abs() / (local_deviation(x) + FLOOR) / UNIT)
-
-    def save(self, folder: Path) -> None:
-        """Write the weights, and the options beside them."""
-        state.save(self.network, folder / "dae.pt")
-        (folder / "dae.json").write_text(json.dumps(asdict(self.options)), encoding="ascii")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        options = Options(**json.loads((folder / "dae.json").read_text(encoding="ascii")))
-        return cls(network=state.load(made(options), folder / "dae.pt", device.best()), options=options)
-
-    def cost(self) -> Parameters:
-        """Count the U-Net's."""
-        return state.count(self.network)
-
-
-def made(options: Options) -> nn.Module:
-    """(n, 1, side, side), slices, to the same without noise; the U-Net also sees where a pixel lies."""
-    return nn.Sequential(Grid(), UNet(inputs=3, outputs=1, width=options.width, depth=options.depth))
 
 
 def noisy(slices: Array, sigma: float, rng: np.random.Generator) -> Array:

@@ -7,13 +7,11 @@
 Tan et al. (2020), first in MOOD 2020; Zimmerer's thesis, sections 4.1.3 and 4.2.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +19,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from reference_submissions.kit import device, state
-from reference_submissions.kit.detector import Array, Detector, Parameters, Preset, Say, Scores
-from reference_submissions.kit.slices import Rows, Stack, axial, batches, stacked
-from reference_submissions.kit.training import Plan, seeded, teach
+from reference_submissions.kit import device
+from reference_submissions.kit.detector import Array, Preset, Scores
+from reference_submissions.kit.slices import Rows, Stack, stacked
+from reference_submissions.kit.training import Loss, Plan
 from reference_submissions.nets.drawn import patch
+from reference_submissions.nets.sliced import Sliced
 
 HALF = (0.05, 0.20)  # of the side: half of a patch's height, of its width
 MIDDLE = 0.5  # of the slice, along each axis, holds a patch's centre
@@ -35,7 +34,6 @@ PRIOR = -3.0  # the logit that an untaught network gives, as patches are small: 
 STEEPEST = 30.0  # logits beyond this are cut off: their odds have to stay finite
 WINDOW, ORDER = 0.10, 3  # of the filter over slices: its share of them, the order of its polynomial
 HIGHEST = 0.25  # of the slices speak for the volume
-HELD_OUT = 0.1  # of the volumes tell when to stop
 PREDICTED = 16  # slices at a time
 Numbers = npt.NDArray[np.float64]
 
@@ -120,69 +118,35 @@ def group(inputs: int, outputs: int, *, blocks: int, stride: int = 1) -> nn.Modu
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fpi(Detector):
+class Fpi(Sliced[Options]):
     """The network and the size of its slices."""
 
     name: ClassVar[str] = "fpi"
-    needs: ClassVar[tuple[str, ...]] = ("torch",)
-    network: WideNet
-    options: Options
+    kind: ClassVar[type[Options]] = Options
+    presets: ClassVar[Mapping[Preset, Options]] = OPTIONS
+    plans: ClassVar[Mapping[Preset, Plan]] = PLANS
 
     @classmethod
-    def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
-        """Learn from the axial slices of normal volumes. Raises ValueError where there are fewer than two."""
-        options = OPTIONS[preset]
-        return cls.learn(Stack.of(volumes, side=options.side), options, PLANS[preset], seed=seed, say=say)
+    def made(cls, options: Options) -> nn.Module:
+        """Slices to logits."""
+        return WideNet(depth=options.depth, widening=options.widening)
 
-    @classmethod
-    def learn(cls, stack: Stack, options: Options, plan: Plan, *, seed: int, say: Say) -> Self:
-        """Learn from slices of `options.side`."""
-        where = device.best()
-        seeded(seed)
-        network = made(options).to(where)
+    def lesson(self, stack: Stack, where: torch.device) -> Loss:
+        """Binary cross-entropy of N(x') and the factor."""
 
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
             others = np.array([foreign(stack, int(row), rng) for row in rows])
             pairs = [interpolated(x, y, rng) for x, y in zip(stack[rows], stack[others], strict=True)]
             slices, factors = (device.tensor(np.stack(each), where) for each in zip(*pairs, strict=True))
-            return functional.binary_cross_entropy_with_logits(network(slices[:, None])[:, 0], factors)
+            return functional.binary_cross_entropy_with_logits(self.network(slices[:, None])[:, 0], factors)
 
-        taught, held_out = stack.split(share=HELD_OUT, seed=seed)
-        teach(network, loss, taught=taught, held_out=held_out, plan=plan, seed=seed, say=say)
-        return cls(network=network, options=options)
+        return loss
 
     def score(self, volume: Array) -> Scores:
         """Voxels: the factor as odds, a / (1 - a); the volume: the mean factor of its most abnormal slices."""
-        where = next(self.network.parameters()).device
-        slices = axial(volume, side=self.options.side)  # (n, side, side)
-        with torch.inference_mode(), device.autocast(where):
-            maps = [
-                device.array(self.network(device.tensor(batch[:, None], where))[:, 0])
-                for batch in batches(slices, size=PREDICTED)
-            ]
-        logits = np.clip(np.concatenate(maps), -STEEPEST, STEEPEST)
+        logits = np.clip(self.maps(volume, size=PREDICTED), -STEEPEST, STEEPEST)
         factors = (1 / (1 + np.exp(-logits))).mean(axis=(1, 2), dtype=np.float64)  # (n,)
         return Scores(sample=of_volume(factors), voxels=np.exp(stacked(logits, volume.shape)))
-
-    def save(self, folder: Path) -> None:
-        """Write the weights, and the options beside them."""
-        state.save(self.network, folder / "fpi.pt")
-        (folder / "fpi.json").write_text(json.dumps(asdict(self.options)), encoding="ascii")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        options = Options(**json.loads((folder / "fpi.json").read_text(encoding="ascii")))
-        return cls(network=state.load(made(options), folder / "fpi.pt", device.best()), options=options)
-
-    def cost(self) -> Parameters:
-        """Count the network's."""
-        return state.count(self.network)
-
-
-def made(options: Options) -> WideNet:
-    """(n, 1, side, side), a slice, to (n, 1, side, side), logits."""
-    return WideNet(depth=options.depth, widening=options.widening)
 
 
 def foreign(stack: Stack, row: int, rng: np.random.Generator) -> int:

@@ -8,22 +8,22 @@ Canon's second part in MOOD 2020 (Zimmerer's thesis, sections 4.1.3 and 4.2): di
 thirteen other shapes.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
-from reference_submissions.kit import device, state
-from reference_submissions.kit.detector import Array, Detector, Parameters, Preset, Say, Scores
-from reference_submissions.kit.slices import Rows, Stack, axial, batches, stacked
-from reference_submissions.kit.training import Plan, seeded, teach
+from reference_submissions.kit import device
+from reference_submissions.kit.detector import Array, Preset, Scores
+from reference_submissions.kit.slices import Rows, Stack, stacked
+from reference_submissions.kit.training import Loss, Plan
 from reference_submissions.nets.drawn import shape
+from reference_submissions.nets.sliced import Sliced
 from reference_submissions.nets.unet import UNet
 
 BODY = 0.05  # shapes are drawn on brighter pixels
@@ -32,7 +32,6 @@ MIDDLE = 0.5  # of the slice, along each axis, holds a shape's centre
 DRAWN = 0.75  # of the slices; most slices of a scan have nothing abnormal, and the network is to know such
 PRIOR = -3.0  # the logit that an untaught network gives, as shapes are rare: one that said 1/2 would first learn that
 STEEPEST = 30.0  # logits beyond this are cut off: their odds have to stay finite
-HELD_OUT = 0.1  # of the volumes tell when to stop
 PREDICTED = 32  # slices at a time
 
 
@@ -58,35 +57,28 @@ PLANS = MappingProxyType({
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shapes(Detector):
+class Shapes(Sliced[Options]):
     """The U-Net and the size of its slices."""
 
     name: ClassVar[str] = "shapes"
-    needs: ClassVar[tuple[str, ...]] = ("torch",)
-    network: UNet
-    options: Options
+    kind: ClassVar[type[Options]] = Options
+    presets: ClassVar[Mapping[Preset, Options]] = OPTIONS
+    plans: ClassVar[Mapping[Preset, Plan]] = PLANS
 
     @classmethod
-    def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
-        """Learn from the axial slices of normal volumes. Raises ValueError where there are fewer than two."""
-        options = OPTIONS[preset]
-        return cls.learn(Stack.of(volumes, side=options.side), options, PLANS[preset], seed=seed, say=say)
+    def made(cls, options: Options) -> nn.Module:
+        """Slices to logits."""
+        return UNet(inputs=1, outputs=1, width=options.width, depth=options.depth, offset=PRIOR)
 
-    @classmethod
-    def learn(cls, stack: Stack, options: Options, plan: Plan, *, seed: int, say: Say) -> Self:
-        """Learn from slices of `options.side`."""
-        where = device.best()
-        seeded(seed)
-        network = made(options).to(where)
+    def lesson(self, stack: Stack, where: torch.device) -> Loss:
+        """Binary cross-entropy of U(x') and the shape."""
 
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
             pairs = [with_shape(normal, rng) for normal in stack[rows]]
             slices, labels = (device.tensor(np.stack(each), where) for each in zip(*pairs, strict=True))
-            return functional.binary_cross_entropy_with_logits(network(slices[:, None])[:, 0], labels)
+            return functional.binary_cross_entropy_with_logits(self.network(slices[:, None])[:, 0], labels)
 
-        taught, held_out = stack.split(share=HELD_OUT, seed=seed)
-        teach(network, loss, taught=taught, held_out=held_out, plan=plan, seed=seed, say=say)
-        return cls(network=network, options=options)
+        return loss
 
     def score(self, volume: Array) -> Scores:
         """Voxels: the odds of a shape; the volume: the mean probability of one."""
@@ -95,34 +87,8 @@ class Shapes(Detector):
 
     def logits(self, volume: Array) -> Array:
         """The logarithm of the odds of a shape, of the volume's shape."""
-        where = next(self.network.parameters()).device
-        slices = axial(volume, side=self.options.side)  # (n, side, side)
-        with torch.inference_mode(), device.autocast(where):
-            maps = [
-                device.array(self.network(device.tensor(batch[:, None], where))[:, 0])
-                for batch in batches(slices, size=PREDICTED)
-            ]
-        return np.clip(stacked(np.concatenate(maps), volume.shape), -STEEPEST, STEEPEST)
-
-    def save(self, folder: Path) -> None:
-        """Write the weights, and the options beside them."""
-        state.save(self.network, folder / "shapes.pt")
-        (folder / "shapes.json").write_text(json.dumps(asdict(self.options)), encoding="ascii")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        options = Options(**json.loads((folder / "shapes.json").read_text(encoding="ascii")))
-        return cls(network=state.load(made(options), folder / "shapes.pt", device.best()), options=options)
-
-    def cost(self) -> Parameters:
-        """Count the U-Net's."""
-        return state.count(self.network)
-
-
-def made(options: Options) -> UNet:
-    """(n, 1, side, side), a slice, to (n, 1, side, side), logits."""
-    return UNet(inputs=1, outputs=1, width=options.width, depth=options.depth, offset=PRIOR)
+        maps = self.maps(volume, size=PREDICTED)
+        return np.clip(stacked(maps, volume.shape), -STEEPEST, STEEPEST)
 
 
 def with_shape(normal: Array, rng: np.random.Generator) -> tuple[Array, Array]:
