@@ -1,5 +1,6 @@
 """What every command prints with: the two streams, and how to end with a complaint."""
 
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -13,6 +14,14 @@ def complain(message: str) -> NoReturn:
     """Print what is wrong to standard error and end with 1."""
     err.print(message, style="red", markup=False)
     raise typer.Exit(1)
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file that was asked for, or say why it cannot be written."""
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        complain(f"{path}: cannot be written: {error.strerror}")
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.console import complain, duration, err, out
+from cli.console import complain, duration, err, out, write
 from evaluator.evaluation import EvaluationError, evaluate, read_deal, toy_threshold
 from evaluator.evaluation import Progress as OnCase
 from evaluator.objects import ObjectRule
@@ -211,11 +211,3 @@ def counted(count: int, one: str, several: str | None = None) -> str:
     ('1 batch', '2 cases')
     """
     return f"{count} {one if count == 1 else several or f'{one}s'}"
-
-
-def write(path: Path, content: str) -> None:
-    """Write the numbers, or say why they cannot be written."""
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        complain(f"{path}: cannot be written: {error.strerror}")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.console import complain, err, out
+from cli.console import complain, err, out, write
 from evaluator import ranking
 from evaluator.ranking import CONSENSUS, Board, Scheme
 
@@ -94,11 +94,3 @@ def side_by_side(board: Board) -> Table:
         if one.dataset == CONSENSUS:
             table.add_row(escape(one.team), *("n/a" if rank is None else str(rank) for rank in one.ranks.values()))
     return table
-
-
-def write(path: Path, content: str) -> None:
-    """Write the ranking, or say why it cannot be written."""
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        complain(f"{path}: cannot be written: {error.strerror}")

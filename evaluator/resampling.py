@@ -16,6 +16,7 @@ from evaluator.sketch import Sketch
 Draws = NDArray[np.int32]  # [resamples, cases]: how often a resample has each case
 Floats = NDArray[np.float64]
 
+PERCENTILES: Final = (2.5, 97.5)  # of resamples: the ends of every interval
 _ROWS: Final = 16  # resamples at once
 _PRODUCT: Final = 1 << 18  # multiplications; OpenBLAS shares more out to threads, which on a busy machine wait for long
 _LEAST_COLUMNS: Final = 256

@@ -119,7 +119,7 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
     error = None
     try:
         tables = tables_of(sets, task)
-    except Exception as fault:
+    except Exception as fault:  # whatever it is, the document says so and is not tried in a loop
         log.exception("analyses failed", extra={"challenge": slug, "task": task})
         # Not what it says: that may name a case, and everybody may come to see it.
         tables, error = (), f"The analyses could not be computed ({type(fault).__name__}): the server's log says more."
@@ -136,7 +136,7 @@ def compute(db: Database, store: Store, slug: str, task: Task, now: datetime) ->
         error=error,
     )
     with db.write() as s:
-        lock(s, challenge.id)
+        challenges.lock(s, challenge.id)
         # A name that was taken back meanwhile must not come back: the next document is without it.
         if counting_names(s, challenges.by_slug(s, slug), task) == names:
             keep(s, challenge.id, document, mark)
@@ -147,16 +147,11 @@ def forget(s: Session, team_id: str) -> None:
     """Delete the documents that a team is in. Whoever keeps one meanwhile finds what the caller changed after this."""
     main = select(Challenge.id).where(Challenge.part_of.is_(None)).order_by(Challenge.id)
     for challenge_id in s.scalars(main).all():
-        lock(s, challenge_id)
+        challenges.lock(s, challenge_id)
         challenge = s.get_one(Challenge, challenge_id)
         for task in Task:
             if team_id in counting_names(s, challenge, task):
                 s.execute(delete(Analysis).where(Analysis.challenge_id == challenge_id, Analysis.task == task))
-
-
-def lock(s: Session, challenge_id: str) -> None:
-    """Let one at a time keep or forget documents of a challenge, until its transaction ends."""
-    s.execute(select(Challenge.id).where(Challenge.id == challenge_id).with_for_update(key_share=True))
 
 
 def counting_names(s: Session, challenge: Challenge, task: Task) -> dict[str, str]:
@@ -174,7 +169,7 @@ def tables_of(sets: Sets, task: Task) -> tuple[Table, ...]:
 
 def keep(s: Session, challenge_id: str, document: AnalysisDocument, mark: str) -> None:
     """Write the document in the last one's place. Two servers at once do no harm: both made the same."""
-    lock(s, challenge_id)
+    challenges.lock(s, challenge_id)
     task = Task(document.task)
     row = s.scalar(select(Analysis).where(Analysis.challenge_id == challenge_id, Analysis.task == task))
     if row is None:

@@ -159,6 +159,11 @@ def settings(challenge: Challenge) -> ChallengeFile:
     return ChallengeFile.model_validate(challenge.settings)
 
 
+def lock(s: Session, challenge_id: str) -> None:
+    """Let one transaction at a time do what asks for this, until it ends; others read and write the challenge."""
+    s.execute(select(Challenge.id).where(Challenge.id == challenge_id).with_for_update(key_share=True))
+
+
 def phase(challenge: Challenge, now: datetime) -> Phase:
     """Does it take submissions?"""
     times = settings(challenge)

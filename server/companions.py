@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from server import leaderboard, lifecycle
+from server import challenges, leaderboard, lifecycle
 from server.db import Database
 from server.errors import NotFound
 from server.models import Challenge, Image, Job, Submission
@@ -52,7 +52,7 @@ def analyse(db: Database, challenge: Challenge, now: datetime) -> int:
     added = 0
     with db.write() as s:
         # Two organizers at once: the second waits, and then finds everything on its way.
-        s.execute(select(Challenge.id).where(Challenge.id == challenge.id).with_for_update(key_share=True))
+        challenges.lock(s, challenge.id)
         row = s.get_one(Challenge, challenge.id)
         sets = of(s, row)
         if not sets:

@@ -1,7 +1,5 @@
 """The leaderboard of a task: which submissions count, their ranking, and whether it is published."""
 
-import csv as csv_format
-import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -266,10 +264,6 @@ def board_row(s: Session, challenge: Challenge, task: Task) -> Board | None:
 
 def csv(view: BoardView) -> str:
     """The values in challengeR's columns: task (the data set), alg_name, value, case (the task)."""
-    out = io.StringIO()
-    writer = csv_format.writer(out, lineterminator="\n")
-    writer.writerow(["task", "alg_name", "value", "case"])
-    for name in view.datasets:
-        for row in view.rows:
-            writer.writerow([name, row.team, repr(row.values[name]), view.task])
-    return out.getvalue()
+    return ranking.write_csv(
+        {name: {row.team: {view.task: row.values[name]} for row in view.rows} for name in view.datasets}
+    )

@@ -1,7 +1,5 @@
 """Boards of the other metrics, beside the official one: mean and standard deviation over data sets."""
 
-import csv as csv_format
-import io
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from evaluator import ranking
 from evaluator.metrics import METRICS, Metric
 from server import leaderboard
 from server.errors import NotFound
@@ -134,11 +133,6 @@ def mean(defined: Sequence[float]) -> float | None:
 
 def csv(view: MetricBoard) -> str:
     """The values in challengeR's columns: task (the data set), alg_name, value or NA, case (the metric)."""
-    out = io.StringIO()
-    writer = csv_format.writer(out, lineterminator="\n")
-    writer.writerow(["task", "alg_name", "value", "case"])
-    for name in view.datasets:
-        for one in view.rows:
-            value = one.values[name]
-            writer.writerow([name, one.team, "NA" if value is None else repr(value), view.metric])
-    return out.getvalue()
+    return ranking.write_csv(
+        {name: {one.team: {view.metric: one.values[name]} for one in view.rows} for name in view.datasets}
+    )

@@ -18,7 +18,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from evaluator import __version__, ranking
-from server import leaderboard, lifecycle, scores
+from server import challenges, leaderboard, lifecycle, scores
 from server.db import Database
 from server.errors import Conflict, NotFound
 from server.models import Account, Challenge, Job, PastScore, Rescoring, Score, Submission
@@ -117,7 +117,7 @@ class Comparison:
 
 def begin(s: Session, challenge: Challenge, now: datetime, account: Account | None) -> str:
     """Write down that a re-scoring begins; gives its id. Raises Conflict while another one is being computed."""
-    s.execute(select(Challenge.id).where(Challenge.id == challenge.id).with_for_update(key_share=True))
+    challenges.lock(s, challenge.id)
     running = s.scalar(
         select(Rescoring).where(
             Rescoring.challenge_id == challenge.id, Rescoring.finished_at.is_(None), Rescoring.dropped_at.is_(None)
@@ -163,7 +163,7 @@ def compute(
             found[job_id] = pair
             if progress is not None:
                 progress(number, len(jobs))
-    except Exception as fault:
+    except Exception as fault:  # whatever it is, the page says so; without an end it would hold up the next one
         log.exception("re-scoring failed", extra={"rescoring": rescoring_id})
         found, problem = {}, f"{type(fault).__name__}: {fault}"
     with db.write() as s:

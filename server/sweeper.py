@@ -103,7 +103,7 @@ class Sweeper:
             try:
                 analyses.compute(self._db, self._store, slug, task, now)
                 made += 1
-            except Exception:
+            except Exception:  # whatever it is, the others are not to wait for it
                 log.exception("analyses failed", extra={"challenge": slug, "task": task})
             finally:
                 ended_s = monotonic()
@@ -175,6 +175,6 @@ class Sweeper:
         while not self._stopping.is_set():
             try:
                 step()
-            except Exception:
+            except Exception:  # whatever it is, the others are not to wait for it
                 log.exception("sweep failed")
                 self._stopping.wait(self._every_s)

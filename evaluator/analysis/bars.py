@@ -7,7 +7,6 @@ mean: nothing is told of a single hidden case, and from the means with and witho
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from evaluator.analysis.entries import CaseSet
 from evaluator.analysis.groups import FEWEST, Floats, Measured, Partition
 from evaluator.analysis.tables import Value
 from evaluator.analysis.words import MEDIAN
-
-BAND: Final = (2.5, 97.5)  # percentiles
+from evaluator.resampling import PERCENTILES
 
 Cells = Sequence[int]  # places in a partition
 
@@ -92,5 +90,5 @@ def first_with(found: Sequence[Bars], **equal: str | int) -> tuple[Bars, Cells] 
 
 def _bar(ap: Floats, resampled: Floats, *, shown: bool) -> dict[str, Value]:
     """Give the mean over cells, and its band where it is shown; `ap` [cells], `resampled` [cells, resamples]."""
-    low, high = np.percentile(resampled.mean(axis=0), BAND).tolist() if shown else (None, None)
+    low, high = np.percentile(resampled.mean(axis=0), PERCENTILES).tolist() if shown else (None, None)
     return {"ap": float(ap.mean()), "ap_low": low, "ap_high": high}

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from evaluator import ranking, resampling
 from evaluator.analysis.entries import CaseSet, Entry
 from evaluator.ranking import Comparison
+from evaluator.resampling import PERCENTILES
 from evaluator.tasks import SAMPLE
 
 Floats = NDArray[np.float64]
 
-PERCENTILES: Final = (2.5, 97.5)
 _AT_ONCE: Final = 10_000  # draws of cases
 _TESTS: Final = 1  # the tests' draws are others than those of the ranks
 

@@ -19,7 +19,8 @@ from evaluator.ranking.schemes import (
     unit_ranks,
 )
 from evaluator.ranking.scores import Scores, ScoresError, Units
-from evaluator.ranking.stability import PERCENTILES, Bootstrap, Floats, bootstrap, means_of_draws
+from evaluator.ranking.stability import Bootstrap, Floats, bootstrap, means_of_draws
+from evaluator.resampling import PERCENTILES
 
 MOST_TESTED_UNASKED: Final = 20  # teams; with more, testing all pairs takes longer than anybody waits unasked
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluator.ranking.places import Ranking
+from evaluator.resampling import PERCENTILES
 
 Floats = NDArray[np.float64]
 Ranks = NDArray[np.int64]
-
-PERCENTILES: Final = (2.5, 97.5)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
