@@ -75,16 +75,43 @@ def postgres() -> Iterator[services.Postgres]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def postgres_admin(postgres: services.Postgres) -> Iterator[psycopg.Connection]:
+    """Who makes and drops databases."""
+    with closing(psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True)) as admin:
+        yield admin
+
+
 @pytest.fixture
-def postgres_url(postgres: services.Postgres) -> Iterator[str]:
-    """An empty database for one test."""
+def postgres_template() -> str:
+    """The database that a test's own is a copy of: an empty one, where no conftest.py says otherwise."""
+    return "template1"
+
+
+@pytest.fixture
+def sqlite_template() -> Path | None:
+    """The file that a test's own database is a copy of: none, where no conftest.py says otherwise."""
+    return None
+
+
+@pytest.fixture
+def postgres_url(
+    postgres: services.Postgres, postgres_admin: psycopg.Connection, postgres_template: str
+) -> Iterator[str]:
+    """A database for one test."""
     name = f"mood_{uuid.uuid4().hex[:12]}"
-    plain = postgres.url("postgres").replace("+psycopg", "")
-    with closing(psycopg.connect(plain, autocommit=True)) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
+    postgres_admin.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
     yield postgres.url(name)
-    with closing(psycopg.connect(plain, autocommit=True)) as admin:
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path | None, tmp_path: Path) -> str:
+    """A database for one test, in a file."""
+    path = tmp_path / "mood.db"
+    if sqlite_template is not None:
+        shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -103,7 +130,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "embedded":
         return Backend(
             name="embedded",
-            database_url=f"sqlite:///{tmp_path / 'mood.db'}",
+            database_url=request.getfixturevalue("sqlite_url"),
             broker_url=f"filesystem://{tmp_path / 'broker'}",
         )
     return production(request)

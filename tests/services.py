@@ -125,7 +125,12 @@ def postgres_server(folder: Path) -> Iterator[Postgres]:
         **who,
     )
     port = free_port()
-    options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-k", str(data)]
+    settings = (
+        *("fsync=off", "full_page_writes=off", "synchronous_commit=off"),  # nothing is to survive
+        *("autovacuum=off", "jit=off"),  # a database lives for one test
+        *("listen_addresses=127.0.0.1", f"port={port}"),
+    )
+    options = [*(word for setting in settings for word in ("-c", setting)), "-k", str(data)]
     with (folder / "postgres.log").open("wb") as log:
         process = subprocess.Popen(  # type: ignore[call-overload]  # as above
             [home / "postgres", "-D", data, *options], stdout=log, stderr=subprocess.STDOUT, cwd="/", **who

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+import argon2
 import pytest
+from pwdlib import PasswordHash
 from sqlalchemy import select
 
 from server import accounts
@@ -77,6 +79,11 @@ def test_passwords_are_kept_as_argon2id(embedded_db: Database) -> None:
     key = register(embedded_db)
     with embedded_db.read() as s:
         assert s.get_one(Account, key).password_hash.startswith("$argon2id$")
+
+
+def test_a_password_costs_a_guesser_what_argon2_recommends(recommended: PasswordHash) -> None:
+    parameters = argon2.extract_parameters(recommended.hash(PASSWORD))
+    assert parameters == argon2.profiles.RFC_9106_LOW_MEMORY
 
 
 def test_a_session_opens_until_it_ends(embedded_db: Database) -> None:
