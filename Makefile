@@ -25,9 +25,9 @@ fix:  ## put the style right
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-images:  ## build the reference submissions
-	@scripts/setup.sh demo $(filter --yes,$(ARGS))
-	@.venv/bin/mood images
+images:  ## train and build all reference submissions (ARGS="pca dae" some; --weights DIR keeps what is trained)
+	@scripts/setup.sh images $(filter --yes,$(ARGS))
+	@.venv/bin/mood images $(filter-out --yes,$(ARGS))
 
 bench:  ## ratios, in one run on the same files
 	@for script in benchmarks/{overhead,upload,localised,ranking,evaluator}.py; do echo "== $$script"; .venv/bin/python $$script; done

