@@ -17,11 +17,11 @@ QUOTAS = (  # processor time a period, as the kernel's two kinds of control grou
 
 
 def best() -> torch.device:
-    """CUDA if it is there, else the CPU, with no more threads than processors may be used."""
+    """CUDA if it is there, else the CPU, with no more threads than processors may be used, or OMP_NUM_THREADS says."""
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32: 10 bits of mantissa, as half precision has
         return torch.device("cuda")
-    torch.set_num_threads(processors())
+    torch.set_num_threads(min(torch.get_num_threads(), processors()))
     return torch.device("cpu")
 
 

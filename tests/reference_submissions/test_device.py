@@ -32,6 +32,19 @@ def test_older_control_groups_state_it_in_two_files(tmp_path: Path, monkeypatch:
     assert device.processors() == 1
 
 
+def test_fewer_threads_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "processors", lambda: 8)
+    try:
+        torch.set_num_threads(1)
+
+        assert device.best() == torch.device("cpu")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_numbers_go_to_the_device_and_come_back() -> None:
     values = np.arange(6, dtype=np.float64).reshape(2, 3).T
 
