@@ -421,6 +421,7 @@ def interval(value: float, low: float, high: float, sign: str = "") -> str:
     >>> interval(0.5, 0.25, 0.75).replace(NO_BREAK, " "), interval(0.5, -0.25, 0.75, sign="+").replace(NO_BREAK, " ")
     ('0.50 (0.25 to 0.75)', '+0.50 (-0.25 to +0.75)')
     """
+    value, low, high = (round(one, 2) + 0.0 for one in (value, low, high))  # no -0.00
     return f"{value:{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})".replace(" ", NO_BREAK)
 
 
