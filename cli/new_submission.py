@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.console import complain, out
+from cli.images import tag_of
 from reference_submissions.method import CODE, HERE, Method
 
 app = typer.Typer()
@@ -49,6 +50,7 @@ def write(method: Method) -> list[Path]:
     method.folder.mkdir(parents=True)
     for file, place in places.items():
         text = (SKELETON / file).read_text(encoding="utf-8").replace(f"{HERE.name}.kit.skeleton", method.package)
+        text = text.replace(tag_of("skeleton"), tag_of(method.name))
         text = text.replace("Skeleton", camel_case(method.name)).replace("skeleton", method.name)
         place.write_text(text, encoding="utf-8")
     return list(places.values())

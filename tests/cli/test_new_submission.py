@@ -23,6 +23,7 @@ def test_what_is_written_is_a_method_and_passes_its_own_test(tmp_path: Path) -> 
     detector = Method.find(str(folder)).detector()
     assert (detector.__name__, detector.name) == ("PatchCore2", "patch_core_2")
     assert not [path for path in folder.iterdir() if path.is_file() and "skeleton" in path.read_text().lower()]
+    assert "mood try mood-reference-patch-core-2:latest --data" in (folder / "README.md").read_text()  # as it is built
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         check=False,
