@@ -56,9 +56,11 @@ def test_what_is_no_method_is_refused(training: Path) -> None:
     assert "no reference submission 'magic'" in done.output
 
 
-def test_a_method_that_cannot_be_trained_here_is_left_out_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_methods_that_cannot_be_trained_here_are_left_out_unless_they_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def without_torch(method: Method) -> None:
-        if method.name == "pca":
+        if method.name in {"fpi", "pca"}:
             raise ModuleNotFoundError(name="torch")
 
     monkeypatch.setattr(Method, "detector", without_torch)
@@ -66,10 +68,12 @@ def test_a_method_that_cannot_be_trained_here_is_left_out_unless_it_is_named(mon
 
     found = images.usable([], say=said.append)
 
-    assert {method.name for method in found} == set(METHODS) - {"pca"}
-    assert said == ["pca needs torch to be trained, which is not installed here: left out"]
-    with pytest.raises(ValueError, match="pca needs torch"):
+    assert {method.name for method in found} == set(METHODS) - {"fpi", "pca"}
+    get_it = "which is not installed here: pip install 'mood-challenge[methods]'"
+    assert said == [f"left out: fpi, pca. Training needs torch, {get_it}"]
+    with pytest.raises(ValueError, match="pca: training needs torch, ") as refused:
         images.usable(["pca"], say=said.append)
+    assert str(refused.value).endswith(get_it)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,29 @@ def test_mood_try_passes(
     assert {warning["code"] for warning in trial.report["warnings"]} <= (
         {"W-CONSTANT"} if name == "constant" else set()
     )
+
+
+@pytest.mark.docker
+def test_features_of_imagenet_travel_with_the_weights(
+    engine: Engine, base: str, training: Path, challenge: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "brains").mkdir()
+    (tmp_path / "brains" / "brain").symlink_to(training / "brain")
+    said: list[str] = []
+    options: dict[str, Any] = {"work": tmp_path, "say": said.append, "base": base, "preset": Preset.TINY}
+
+    image = images.build_reference_images(
+        engine, ["patchcore"], training=tmp_path / "brains", prefix=PREFIX, **options
+    )["patchcore"]
+
+    try:
+        for task in Task:
+            trial = try_image(image, challenge, "brain", task, engine=engine, limits=Limits(), budget_s=60)
+            assert trial.failure is None, trial.outcome.log
+        assert not [line for line in said if "no pretrained weights" in line]
+        assert engine.output_of(image, ("find", "/packages", "-iname", "*efficientnet*")) == ""
+    finally:
+        engine.remove_image(image)
 
 
 @pytest.mark.docker

