@@ -6,7 +6,7 @@ from scipy.spatial.distance import mahalanobis
 from reference_submissions.kit.checks import phantom
 from reference_submissions.kit.detector import Preset
 from reference_submissions.kit.training import seeded
-from reference_submissions.padim.detector import FLOOR, REGULARISATION, Moments, Padim, band_of
+from reference_submissions.padim.detector import FLOOR, REGULARISATION, Moments, Padim, band_of, of_slices
 from tests.reference_submissions.spheres import auroc, with_sphere
 
 
@@ -47,6 +47,11 @@ def test_whitened_length_is_scipys_mahalanobis_distance() -> None:
 def test_slices_are_dealt_to_bands_by_height() -> None:
     assert band_of(5, 2).tolist() == [0, 0, 0, 1, 1]
     assert band_of(1, 4).tolist() == [0]
+
+
+def test_a_volume_scores_the_mean_of_its_highest_slices() -> None:
+    assert of_slices(np.array([1, 8, 3, 4, 7, 2, 5, 6], dtype=np.float32)) == 7.5
+    assert of_slices(np.array([2, 3], dtype=np.float32)) == 3
 
 
 def test_spheres_lie_far_from_the_gaussians(fitted: Padim) -> None:
