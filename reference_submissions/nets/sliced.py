@@ -38,6 +38,7 @@ class Sliced(Detector, Generic[Options]):
     kind: ClassVar[type[Any]]  # of the options
     presets: ClassVar[Mapping[Preset, Any]]  # options
     plans: ClassVar[Mapping[Preset, Plan]]
+    filled: ClassVar[float] = 0.0  # slices of which no larger share is above 0 do not teach
     network: nn.Module
     options: Options
 
@@ -54,7 +55,8 @@ class Sliced(Detector, Generic[Options]):
     def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
         """Learn from the axial slices of normal volumes. Raises ValueError where there are fewer than two."""
         options = cls.presets[preset]
-        return cls.learn(Stack.of(volumes, side=options.side), options, cls.plans[preset], seed=seed, say=say)
+        stack = Stack.of(volumes, side=options.side, filled=cls.filled)
+        return cls.learn(stack, options, cls.plans[preset], seed=seed, say=say)
 
     @classmethod
     def learn(cls, stack: Stack, options: Options, plan: Plan, *, seed: int, say: Say) -> Self:

@@ -8,11 +8,9 @@ minimises the negative evidence lower bound, in sums over latent variables and p
 A volume scores the highest L of its slices. A voxel scores what `Score` names; read this file from there.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -21,20 +19,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from reference_submissions.kit import device, state
-from reference_submissions.kit.detector import Array, Detector, Parameters, Preset, Say, Scores
+from reference_submissions.kit import device
+from reference_submissions.kit.detector import Array, Preset, Scores
 from reference_submissions.kit.slices import Rows, Stack, axial, batches, smoothed, stacked
-from reference_submissions.kit.training import Plan, seeded, teach
+from reference_submissions.kit.training import Loss, Plan
 from reference_submissions.nets import convs
+from reference_submissions.nets.sliced import Sliced
 
 BODY = 0.01  # darker pixels are background
-EVERY_SLICE = -1.0  # learn from empty slices too: a scan has them
-HELD_OUT = 0.1  # of the volumes tell when to stop
 TURN, BRIGHTEN = np.pi / 12, 0.1  # augmentation: up to 15 degrees, up to a tenth; neither is published
 SOFT = 1.0  # pixels, standard deviation: the published Gaussian with a kernel of 5
 BATCH = 64  # slices that are scored at a time
 SEED = 0  # of the draws while scoring: a scan's scores are always the same
-NETWORK, DESIGN = "network.pt", "design.json"
 
 
 class Score(StrEnum):
@@ -67,15 +63,11 @@ class Design:
     steps: int = 40  # of restoration
     rate: float = 0.1  # of restoration's steps
     variation: float = 0.1  # lambda of equation 4.4
+    augmented: bool = False  # slices were mirrored, turned and brightened while they taught
 
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A preset."""
-
-    design: Design
-    plan: Plan
-    augmented: bool  # slices are mirrored, turned and brightened while they teach
+    def __post_init__(self) -> None:
+        """Know the score by its name, as a file has it."""
+        object.__setattr__(self, "score", Score(self.score))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,101 +283,69 @@ def normal(rng: np.random.Generator, shape: Sequence[int], where: torch.device) 
 
 # ---- The detector ----
 
-RECIPES: Mapping[Preset, Recipe] = MappingProxyType({
-    Preset.TINY: Recipe(
-        design=Design(side=16, widths=(8, 16), latent=8, score=Score.ELBO_GRAD, draws=2),
-        plan=Plan(epochs=2, batch=16, rate=1e-3),
-        augmented=False,
+DESIGNS: Mapping[Preset, Design] = MappingProxyType({
+    Preset.TINY: Design(side=16, widths=(8, 16), latent=8, score=Score.ELBO_GRAD, draws=2),
+    Preset.SMALL: Design(side=64, widths=(16, 32, 64, 128), latent=64, score=Score.ELBO_GRAD),
+    Preset.PAPER: Design(
+        side=64, widths=(16, 32, 64, 256), latent=256, score=Score.ELBO_GRAD, draws=50, augmented=True
     ),
-    Preset.SMALL: Recipe(
-        design=Design(side=64, widths=(16, 32, 64, 128), latent=64, score=Score.ELBO_GRAD, clip=3, c=0.5),
-        plan=Plan(epochs=20, batch=32, rate=1e-3, patience=3, wait=2),
-        augmented=False,
-    ),
-    Preset.PAPER: Recipe(
-        design=Design(side=64, widths=(16, 32, 64, 256), latent=256, score=Score.ELBO_GRAD, draws=50),
-        plan=Plan(epochs=100, batch=64, rate=1e-4, patience=3, wait=2),
-        augmented=True,
-    ),
+})  # fmt: skip
+PLANS: Mapping[Preset, Plan] = MappingProxyType({
+    Preset.TINY: Plan(epochs=2, batch=16, rate=1e-3),
+    Preset.SMALL: Plan(epochs=20, batch=32, rate=1e-3, patience=3, wait=2),
+    Preset.PAPER: Plan(epochs=100, batch=64, rate=1e-4, patience=3, wait=2),
 })  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vae(Detector):
+class Vae(Sliced[Design]):
     """A variational autoencoder of axial slices; `scored_by` gives it another score."""
 
     name: ClassVar[str] = "vae"
-    needs: ClassVar[tuple[str, ...]] = ("torch",)
-    recipes: ClassVar[Mapping[Preset, Recipe]] = RECIPES
+    kind: ClassVar[type[Design]] = Design
+    presets: ClassVar[Mapping[Preset, Design]] = DESIGNS
+    plans: ClassVar[Mapping[Preset, Plan]] = PLANS
+    filled: ClassVar[float] = -1.0  # empty slices teach too: a scan has them
     network: Network
 
     @classmethod
-    def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
-        """Learn with a preset's recipe."""
-        return cls.taught(volumes, recipe=cls.recipes[preset], seed=seed, say=say)
+    def made(cls, options: Design) -> Network:
+        """Encoder and decoder."""
+        return Network(options)
 
-    @classmethod
-    def taught(cls, volumes: Sequence[Array], *, recipe: Recipe, seed: int, say: Say) -> Self:
-        """Minimise `loss`."""
-        where, design = device.best(), recipe.design
-        stack = Stack.of(volumes, side=design.side, filled=EVERY_SLICE)
-        bodies = [Body.of(stack[np.flatnonzero(stack.volume == number)]) for number in range(len(volumes))]
-        seeded(seed)
-        network = Network(design).to(where)
+    def lesson(self, stack: Stack, where: torch.device) -> Loss:
+        """`loss` of slices as `standardised` gives them."""
+        design, volumes = self.options, range(stack.volume.max() + 1)
+        bodies = [Body.of(stack[np.flatnonzero(stack.volume == number)]) for number in volumes]
 
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
             slices = device.tensor(stack[rows][:, None], where)  # (b, 1, side, side)
-            if recipe.augmented and network.training:
+            if design.augmented and self.network.training:
                 slices = augmented(slices, rng)
             theirs = np.array([[bodies[number].mean, bodies[number].spread] for number in stack.volume[rows]])
             mean, spread = device.tensor(theirs.T[..., None, None, None], where)  # (b, 1, 1, 1) each
-            return cls.loss(network, standardised(slices, mean, spread, design.clip), rng)
+            return self.loss(standardised(slices, mean, spread, design.clip), rng)
 
-        rows, held_out = stack.split(share=HELD_OUT, seed=seed)
-        teach(network, loss, taught=rows, held_out=held_out, plan=recipe.plan, seed=seed, say=say)
-        return cls(network=network)
+        return loss
 
-    @classmethod
-    def loss(cls, network: Network, x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """L, the mean over slices."""
-        return network.terms(x, normal(rng, (len(x), network.design.latent), x.device)).elbo().mean()
+    def loss(self, x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """L, the mean over slices (b, 1, side, side)."""
+        return self.network.terms(x, normal(rng, (len(x), self.options.latent), x.device)).elbo().mean()
 
     def scored_by(self, score: Score) -> Self:
         """The same network, with another score of voxels."""
-        other = Network(replace(self.network.design, score=score)).to(self._device)
-        other.load_state_dict(self.network.state_dict())
-        return replace(self, network=other.eval())
+        return replace(self, options=replace(self.options, score=score))
 
     def score(self, volume: Array) -> Scores:
         """Voxels: as the design says, interpolated back. The volume: the highest L of a slice, z at its mean."""
-        design, rng = self.network.design, np.random.default_rng(SEED)
+        design, where, rng = self.options, next(self.network.parameters()).device, np.random.default_rng(SEED)
         slices = axial(volume, side=design.side)
         body = Body.of(slices)
-        mean, spread = torch.tensor([body.mean, body.spread], dtype=torch.float32, device=self._device)
+        mean, spread = torch.tensor([body.mean, body.spread], dtype=torch.float32, device=where)
         maps, losses = [], []
         for batch in batches(slices, size=BATCH):
-            x = standardised(device.tensor(batch[:, None], self._device), mean, spread, design.clip)
+            x = standardised(device.tensor(batch[:, None], where), mean, spread, design.clip)
             maps.append(LOCALIZERS[design.score](self.network, x, rng))
             with torch.inference_mode():
-                losses.append(self.network.terms(x, torch.zeros(len(x), design.latent, device=x.device)).elbo())
+                losses.append(self.network.terms(x, torch.zeros(len(x), design.latent, device=where)).elbo())
         return Scores(sample=float(torch.cat(losses).max()), voxels=stacked(np.concatenate(maps), volume.shape))
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
-
-    def save(self, folder: Path) -> None:
-        """Write NETWORK and DESIGN."""
-        state.save(self.network, folder / NETWORK)
-        (folder / DESIGN).write_text(json.dumps(asdict(self.network.design)), encoding="ascii")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read NETWORK and DESIGN."""
-        stored = json.loads((folder / DESIGN).read_text(encoding="ascii"))
-        design = Design(**stored | {"score": Score(stored["score"])})
-        return cls(network=state.load(Network(design), folder / NETWORK, device.best()))
-
-    def cost(self) -> Parameters:
-        """All parameters are learnt."""
-        return state.count(self.network)

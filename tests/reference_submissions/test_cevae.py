@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from reference_submissions.cevae.detector import RECIPES, SIDES, SQUARES, CeVae, painted_over
+from reference_submissions.cevae.detector import DESIGNS, PLANS, SIDES, SQUARES, CeVae, painted_over
 from reference_submissions.kit.checks import phantom
 from reference_submissions.kit.detector import Preset
+from reference_submissions.kit.slices import Stack
 from reference_submissions.kit.training import Plan
-from reference_submissions.vae.detector import Design, Network, Recipe, Score, Vae, normal
+from reference_submissions.vae.detector import Design, Network, Score, Vae, normal
 from tests.reference_submissions.spheres import auroc
 
 DESIGN = Design(side=24, widths=(8, 16, 32), latent=16, score=Score.COMBI, grids=True, laplace=True, clip=3, draws=4)
@@ -14,8 +15,8 @@ DESIGN = Design(side=24, widths=(8, 16, 32), latent=16, score=Score.COMBI, grids
 
 @pytest.fixture(scope="module")
 def taught() -> Vae:
-    recipe = Recipe(design=DESIGN, plan=Plan(epochs=6, batch=16, rate=3e-3), augmented=False)
-    return CeVae.taught([phantom(seed) for seed in range(8)], recipe=recipe, seed=0, say=print)
+    stack = Stack.of([phantom(seed) for seed in range(8)], side=24, filled=CeVae.filled)
+    return CeVae.learn(stack, DESIGN, Plan(epochs=6, batch=16, rate=3e-3), seed=0, say=print)
 
 
 def test_spheres_stand_out(taught: Vae) -> None:
@@ -45,7 +46,7 @@ def test_the_loss_is_that_of_a_vae_and_of_a_repair_from_the_mean_alone() -> None
     network, rng = Network(DESIGN), np.random.default_rng(0)
     x = torch.rand(4, 1, 24, 24)
 
-    loss = CeVae.loss(network, x, rng)
+    loss = CeVae(network=network, options=DESIGN).loss(x, rng)
 
     again = np.random.default_rng(0)
     posterior = network.posterior(x)
@@ -56,8 +57,8 @@ def test_the_loss_is_that_of_a_vae_and_of_a_repair_from_the_mean_alone() -> None
 
 
 def test_the_papers_network_is_the_papers() -> None:
-    recipe = RECIPES[Preset.PAPER]
+    design, plan = DESIGNS[Preset.PAPER], PLANS[Preset.PAPER]
 
-    assert (recipe.design.latent, tuple(recipe.design.widths)) == (1024, (16, 64, 256, 1024))
-    assert (recipe.plan.epochs, recipe.plan.batch, recipe.plan.rate) == (60, 64, 2e-4)
-    assert Network(recipe.design).reconstructed(torch.zeros(1, 1, 64, 64)).shape == (1, 1, 64, 64)
+    assert (design.latent, tuple(design.widths)) == (1024, (16, 64, 256, 1024))
+    assert (plan.epochs, plan.batch, plan.rate) == (60, 64, 2e-4)
+    assert Network(design).reconstructed(torch.zeros(1, 1, 64, 64)).shape == (1, 1, 64, 64)

@@ -12,15 +12,14 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from reference_submissions.kit.checks import phantom
 from reference_submissions.kit.detector import Preset
-from reference_submissions.kit.slices import axial
+from reference_submissions.kit.slices import Stack, axial
 from reference_submissions.kit.training import Plan
 from reference_submissions.vae.detector import (
-    RECIPES,
+    DESIGNS,
     Body,
     Design,
     Network,
     Posterior,
-    Recipe,
     Score,
     Term,
     Terms,
@@ -67,8 +66,8 @@ def differences(of: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, ste
 @pytest.fixture(scope="module")
 def taught() -> Vae:
     design = Design(side=24, widths=(8, 16, 32), latent=16, score=Score.ELBO_GRAD, c=0.5, clip=3, draws=4, steps=20)
-    recipe = Recipe(design=design, plan=Plan(epochs=6, batch=16, rate=3e-3), augmented=False)
-    return Vae.taught([phantom(seed) for seed in range(8)], recipe=recipe, seed=0, say=print)
+    stack = Stack.of([phantom(seed) for seed in range(8)], side=24, filled=Vae.filled)
+    return Vae.learn(stack, design, Plan(epochs=6, batch=16, rate=3e-3), seed=0, say=print)
 
 
 @pytest.mark.parametrize("term", TERMS, ids=["elbo", "kl", "rec"])
@@ -193,7 +192,7 @@ def test_the_score_is_saved_with_the_network(taught: Vae, tmp_path: Path) -> Non
 
     loaded = Vae.load(tmp_path)
 
-    assert loaded.network.design.score is Score.COMBI
+    assert loaded.options.score is Score.COMBI
     found, expected = (each.score(phantom(60)).voxels for each in (loaded, taught.scored_by(Score.COMBI)))
     np.testing.assert_allclose(found, expected, atol=0.05 * expected.max())  # weights are kept in half precision
 
@@ -220,7 +219,7 @@ def test_augmented_slices_are_mirrored_turned_and_brightened() -> None:
 
 
 def test_the_papers_network_is_the_papers() -> None:
-    design = RECIPES[Preset.PAPER].design
+    design = DESIGNS[Preset.PAPER]
 
     ours = Network(design)
 
