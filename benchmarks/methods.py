@@ -107,6 +107,20 @@ SEED = 2020
 COLUMNS = 6  # of a sweep's steps
 NO_BREAK = "\N{NO-BREAK SPACE}"  # keeps an interval on one line
 
+INTERVALS = "In brackets the 2.5th and 97.5th percentile of 1,000 resamples of the cases, the same for all methods."
+HALF_NORMAL = (
+    "Each category is half normal by weight, beside the same normal cases, and columns are means over categories; in "
+    "brackets in the heading their anomalous cases, in brackets beside a difference the 2.5th and 97.5th percentile of "
+    "1,000 resamples."
+)
+COSTS = (
+    "Numbers that are learnt, or brought along; seconds of a clock to train and calibrate on 40 volumes; seconds of "
+    "the processor to read and score one; highest memory of predicting. Brain (64³) / abdomen (80³) where they differ."
+)
+AGREEMENT = "Kendall's tau-b between the order of the methods on the toy-ish and on the hidden cases."
+TONES = "Bright or dark is an anomaly whose voxels became brighter or darker by at least half of their change."
+ONE_SCAN = "Each number is of one scan, at some of the steps, then the mean over all of them."
+
 Score = Callable[[Array], Scores]
 Entries = Mapping[str, Sequence[Entry]]  # data set -> a method each
 
@@ -443,29 +457,41 @@ def report(methods: Sequence[str], sources: Sequence[Source], *, weights: Path, 
     challenge, toyish = (
         {task: entries(methods, sources, predictions, name, task) for task in TASKS} for name in (CHALLENGE, TOYISH)
     )
-    contests = {task: contests_of(of, seed) for task, of in challenge.items()}
-    show("AP of the hidden cases", leaderboard(contests, ranks))
-    show("What it costs (brain / abdom)", costs(methods, sources, weights, predictions))
-    show(f"Pixel AP less that of {PLAIN}", differences(methods, contests[PIXEL]))
-    show("Sample AP by scope", pairs(challenge[SAMPLE], category, SCOPES, seed))
-    for name, found in challenge[SAMPLE].items():
-        show(f"Sample AP by category, {name}", by_category(found, [*SCOPES["local"], *SCOPES["global"]], seed))
-    for name, found in challenge[PIXEL].items():
-        show(f"Pixel AP by category, {name}", by_category(found, SCOPES["local"], seed))
-    of_toyish = {task: contests_of(of, seed) for task, of in toyish.items()}
-    show("AP of the toy-ish cases", leaderboard(of_toyish, {task: ranks_of(of) for task, of in toyish.items()}))
-    show("Kendall's tau-b of the toy-ish cases' order to the hidden cases'", agreement(challenge, toyish))
+    contests, of_toyish = ({task: contests_of(of, seed) for task, of in found.items()} for found in (challenge, toyish))
+    toyish_ranks = {task: ranks_of(of) for task, of in toyish.items()}
+    everything = [*SCOPES["local"], *SCOPES["global"]]
     tones = {name: [name] for name in (BRIGHT, DARK)}
-    show("Pixel AP of bright and dark toy-ish cases", pairs(toyish[PIXEL], tone, tones, seed))
-    show("Pixel AP of bright and dark hidden cases", pairs(challenge[PIXEL], tone, tones, seed))
+    show("AP of the hidden cases", f"{INTERVALS} {counts_of(contests)}", leaderboard(contests, ranks))
+    show("What it costs", COSTS, costs(methods, sources, weights, predictions))
+    show(f"Pixel AP less that of {PLAIN}", INTERVALS, differences(methods, contests[PIXEL]))
+    show("Sample AP of local and of global anomalies", HALF_NORMAL, pairs(challenge[SAMPLE], category, SCOPES, seed))
+    for name, found in challenge[SAMPLE].items():
+        show(f"Sample AP by category, {name}", HALF_NORMAL, by_category(found, everything, seed))
+    for name, found in challenge[PIXEL].items():
+        show(f"Pixel AP by category, {name}", HALF_NORMAL, by_category(found, SCOPES["local"], seed))
+    show("AP of the toy-ish cases", f"{INTERVALS} {counts_of(of_toyish)}", leaderboard(of_toyish, toyish_ranks))
+    show("Do toy-ish cases tell who wins?", AGREEMENT, agreement(challenge, toyish))
+    for said, of in (("toy-ish", toyish), ("hidden", challenge)):
+        title = f"Pixel AP of bright and of dark anomalies, {said} cases"
+        show(title, f"{TONES} {HALF_NORMAL}", pairs(of[PIXEL], tone, tones, seed))
     for name, found in entries(methods, sources, predictions, SWEEPS, PIXEL).items():
-        show(f"Pixel AP of one sphere by intensity, {name}", sweep(found, CONTRASTS))
-        show(f"Pixel AP of a white sphere by radius in voxels, {name}", sweep(found, SIZES))
+        show(f"Pixel AP of one sphere by its intensity, {name}", ONE_SCAN, sweep(found, CONTRASTS))
+        show(f"Pixel AP of one white sphere by its radius in voxels, {name}", ONE_SCAN, sweep(found, SIZES))
 
 
-def show(title: str, lines: Iterable[str]) -> None:
+def counts_of(contests: Mapping[str, Mapping[str, Contest]]) -> str:
+    """Say how many cases there are."""
+    said = (
+        f"{task} task, {name}: {one.n_cases} cases, {one.n_anomalous} anomalous"
+        for task, of in contests.items()
+        for name, one in of.items()
+    )
+    return f"{'; '.join(said)}."
+
+
+def show(title: str, caption: str, lines: Iterable[str]) -> None:
     """Print a table under its title."""
-    print(f"## {title}\n", *lines, "", sep="\n", flush=True)
+    print(f"## {title}\n\n{caption}\n", *lines, "", sep="\n", flush=True)
 
 
 def main() -> None:
@@ -498,6 +524,7 @@ def main() -> None:
     )
     sources = [Source(name=name, dataset=dataset, folder=made / name) for name in SETS for dataset in DATASETS]
     predict(methods, sources, weights=weights, predictions=predictions)
+    print(f"# The reference submissions, measured\n\nPreset `{given.preset}`, seed {given.seed}.\n")
     report(methods, sources, weights=weights, predictions=predictions, seed=given.seed)
 
 
