@@ -60,12 +60,13 @@ def images(
         work = Path(folder)
         try:
             methods = usable(names, say=typer.echo)
-            if training is None:
+            weights = weights or work / "weights"
+            if training is None and not all(is_trained(method, weights) for method in methods):
                 training = work / "training"
                 typer.echo(f"drawing {count} phantoms for each data set")
                 write_training(training, count=count)
-            weights = weights or work / "weights"
-            train(methods, training=training, weights=weights, preset=preset, seed=seed, say=typer.echo)
+            if training is not None:
+                train(methods, training=training, weights=weights, preset=preset, seed=seed, say=typer.echo)
             if contexts is not None:
                 for method in methods:
                     typer.echo(context.prepare(method, weights / method.name, contexts / method.name))
@@ -189,6 +190,13 @@ def train(methods: Iterable[Method], *, training: Path, weights: Path, preset: P
                 continue
             say(f"training {method.name} on {folder.name}")
             method.train(folder, place, preset=preset, seed=seed, say=lambda line: say(f"  {line}"))
+
+
+def is_trained(method: Method, weights: Path) -> bool:
+    """Does `weights` hold the method, trained for one data set at least and begun for none?"""
+    kept = weights / method.name
+    folders = list(kept.iterdir()) if kept.is_dir() else []
+    return bool(folders) and all(method.is_trained(folder) for folder in folders)
 
 
 def build(

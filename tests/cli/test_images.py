@@ -41,11 +41,13 @@ def test_contexts_are_written_without_an_engine_and_training_is_not_done_twice(t
     kept = tmp_path / "weights"
     first = invoke("pca", "--training", training, "--weights", kept, "--preset", "tiny", "--contexts", tmp_path / "a")
     again = invoke("pca", "--training", training, "--weights", kept, "--preset", "tiny", "--contexts", tmp_path / "b")
+    bare = invoke("pca", "--weights", kept, "--contexts", tmp_path / "c")  # where the scans are not
 
-    assert first.exit_code == again.exit_code == 0, first.output
+    assert first.exit_code == again.exit_code == bare.exit_code == 0, first.output
     assert "training pca on brain\n  4 components of 5 volumes" in first.output
     assert "pca, brain: trained before" in again.output
-    for folder in ("a", "b"):
+    assert "drawing" not in bare.output
+    for folder in ("a", "b", "c"):
         assert (tmp_path / folder / "pca" / "workspace" / "run_pixel_abdom.sh").is_file()
 
 
