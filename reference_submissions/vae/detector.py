@@ -21,9 +21,10 @@ from torch.nn import functional
 
 from reference_submissions.kit import device
 from reference_submissions.kit.detector import Array, Preset, Scores
-from reference_submissions.kit.slices import Rows, Stack, axial, batches, smoothed, stacked
+from reference_submissions.kit.slices import Rows, Stack, axial, batches, smoothed
 from reference_submissions.kit.training import Loss, Plan
 from reference_submissions.nets import convs
+from reference_submissions.nets.maps import to_voxels
 from reference_submissions.nets.sliced import Sliced
 
 BODY = 0.01  # darker pixels are background
@@ -337,7 +338,7 @@ class Vae(Sliced[Design]):
         return replace(self, options=replace(self.options, score=score))
 
     def score(self, volume: Array) -> Scores:
-        """Voxels: as the design says, interpolated back. The volume: the highest L of a slice, z at its mean."""
+        """Voxels: as the design says, 0 outside the body. The volume: the highest L of a slice, z at its mean."""
         design, where, rng = self.options, next(self.network.parameters()).device, np.random.default_rng(SEED)
         slices = axial(volume, side=design.side)
         body = Body.of(slices)
@@ -348,4 +349,4 @@ class Vae(Sliced[Design]):
             maps.append(LOCALIZERS[design.score](self.network, x, rng))
             with torch.inference_mode():
                 losses.append(self.network.terms(x, torch.zeros(len(x), design.latent, device=where)).elbo())
-        return Scores(sample=float(torch.cat(losses).max()), voxels=stacked(np.concatenate(maps), volume.shape))
+        return Scores(sample=float(torch.cat(losses).max()), voxels=to_voxels(np.concatenate(maps), volume))

@@ -187,6 +187,17 @@ def test_every_score_is_finite_on_an_empty_scan_and_the_same_each_time(taught: V
         assert np.array_equal(scores.voxels, method.score(empty).voxels)
 
 
+def test_air_scores_0_and_a_dark_hole_in_a_body_does_not(taught: Vae) -> None:
+    volume = np.zeros((24, 24, 24), dtype=np.float32)
+    volume[4:20, 4:20, 4:20] = 0.6
+    volume[10:14, 10:14, 10:14] = 0
+
+    voxels = taught.score(volume).voxels
+
+    assert voxels[:4].max() == 0
+    assert voxels[10:14, 10:14, 10:14].min() > 0
+
+
 def test_the_score_is_saved_with_the_network(taught: Vae, tmp_path: Path) -> None:
     taught.scored_by(Score.COMBI).save(tmp_path)
 
