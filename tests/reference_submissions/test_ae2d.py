@@ -1,20 +1,21 @@
 import numpy as np
 import pytest
 
-from reference_submissions.ae2d.detector import Ae2d, Design, autoencoder
+from reference_submissions.ae2d.detector import Ae2d, Options
 from reference_submissions.kit import device
 from reference_submissions.kit.checks import phantom
-from reference_submissions.kit.slices import axial, stacked
+from reference_submissions.kit.slices import Stack, axial, stacked
 from reference_submissions.kit.training import Plan
 from tests.reference_submissions.spheres import auroc, with_sphere
 
-DESIGN = Design(side=24, widths=(8, 16, 32), latent=16)
+OPTIONS = Options(side=24, widths=(8, 16, 32), latent=16)
 
 
 @pytest.fixture(scope="module")
 def taught() -> Ae2d:
     plan = Plan(epochs=6, batch=16, rate=3e-3)
-    return Ae2d.taught([phantom(seed) for seed in range(8)], design=DESIGN, plan=plan, seed=0, say=print)
+    stack = Stack.of([phantom(seed) for seed in range(8)], side=OPTIONS.side)
+    return Ae2d.learn(stack, OPTIONS, plan, seed=0, say=print)
 
 
 def test_spheres_are_decoded_badly(taught: Ae2d) -> None:
@@ -46,7 +47,7 @@ def test_an_empty_scan_scores_0(taught: Ae2d) -> None:
 
 
 def test_the_papers_network_has_its_widths() -> None:
-    network = autoencoder(Design(side=128, widths=(16, 64, 256, 1024), latent=128))
+    network = Ae2d.made(Options(side=128, widths=(16, 64, 256, 1024), latent=128))
 
     # Kernels of 3 x 3 in, of 4 x 4 out, and the 8 x 8 that is left, twice.
     pairs = 1 * 16 + 16 * 64 + 64 * 256 + 256 * 1024
