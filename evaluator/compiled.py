@@ -12,10 +12,11 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from evaluator.kernels import INFINITY, ONE, SIGN, Indices, Loops, Patterns, Tables, Values
+from evaluator.kernels import BLOCK, INFINITY, ONE, SIGN, Blank, Indices, Loops, Mask, Patterns, Tables, Values
 
-_BLOCK: Final = 2048  # values that are looked at for being 0 together
 _FOUR_ZEROS: Final = 0x8000800080008000
+_ROWS: Final = np.uint64(16)  # of a label that are looked at together
+_ONES: Final = np.uint64(0x0101010101010101)  # eight voxels of a label that are 1
 _NAN: Final = INFINITY + 0x200
 _LEAST_NORMAL: Final = 0x0400
 
@@ -42,14 +43,15 @@ def _written(element: Any, dimensions: int = 1) -> Any:
     return types.Array(element, dimensions, "C")
 
 
-@_compiled(types.boolean, _read(types.uint32))
-def _is_zero(every: NDArray[np.uint32]) -> bool:
-    if every.size and (every[0] | every[every.size // 2] | every[-1]):
+@_compiled(types.boolean, _read(types.uint64), types.uint64, types.uint64)
+def _is_zero(words: NDArray[np.uint64], start: np.uint64, stop: np.uint64) -> bool:
+    """Tell of a range; a slice would take as long as the look. Unsigned numbers, or each could count from the end."""
+    if words[start] | words[(start + stop) >> np.uint64(1)] | words[stop - np.uint64(1)]:
         return False
-    held = np.uint32(0)
-    for i in range(every.size):
-        held |= every[i]
-    return bool(held == np.uint32(0))
+    held = np.uint64(0)
+    for i in range(start, stop):
+        held |= words[i]
+    return bool(held == np.uint64(0))
 
 
 @_compiled(types.boolean, _read(types.uint16))
@@ -139,13 +141,21 @@ def _doubles_change(values: NDArray[np.float64]) -> bool:
     return bool(changed)
 
 
-@_compiled(types.boolean, _read(types.float32), _written(types.uint16))
-def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
-    """Round block by block, and tell whether that changes a score; most maps are full of blocks of zeros."""
+@_compiled(types.boolean, _read(types.float32), _written(types.uint16), _written(types.boolean))
+def _singles(values: NDArray[np.float32], out: Patterns, blank: Blank) -> bool:
+    """Round block by block, and tell whether that changes a score."""
     changed = False
-    for start in range(0, values.size, _BLOCK):
-        block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        if _is_zero(block.view(np.uint32)):
+    whole = values.size // BLOCK
+    words, each = values[: whole * BLOCK].view(np.uint64), np.uint64(BLOCK >> 1)
+    for number in range(blank.size):
+        first = np.uint64(number) * each
+        is_blank = number < whole and _is_zero(words, first, first + each)
+        if is_blank and blank[number]:
+            continue
+        blank[number] = is_blank
+        start, stop = number * BLOCK, min((number + 1) * BLOCK, values.size)
+        block, rounded = values[start:stop], out[start:stop]
+        if is_blank:
             rounded[:] = SIGN
             continue
         held = _round_singles(block, rounded)
@@ -155,13 +165,21 @@ def _singles(values: NDArray[np.float32], out: Patterns) -> bool:
     return changed
 
 
-@_compiled(types.boolean, _read(types.float64), _written(types.uint16))
-def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
+@_compiled(types.boolean, _read(types.float64), _written(types.uint16), _written(types.boolean))
+def _doubles(values: NDArray[np.float64], out: Patterns, blank: Blank) -> bool:
     """Do the same for float64."""
     changed = False
-    for start in range(0, values.size, _BLOCK):
-        block, rounded = values[start : start + _BLOCK], out[start : start + _BLOCK]
-        if _is_zero(block.view(np.uint32)):
+    whole = values.size // BLOCK
+    words, each = values[: whole * BLOCK].view(np.uint64), np.uint64(BLOCK)
+    for number in range(blank.size):
+        first = np.uint64(number) * each
+        is_blank = number < whole and _is_zero(words, first, first + each)
+        if is_blank and blank[number]:
+            continue
+        blank[number] = is_blank
+        start, stop = number * BLOCK, min((number + 1) * BLOCK, values.size)
+        block, rounded = values[start:stop], out[start:stop]
+        if is_blank:
             rounded[:] = SIGN
             continue
         held = _round_doubles(block, rounded)
@@ -170,54 +188,67 @@ def _doubles(values: NDArray[np.float64], out: Patterns) -> bool:
     return changed
 
 
-@_compiled(types.void, _read(types.uint16), _written(types.uint32, 2))
-def _count(patterns: Patterns, tables: Tables) -> None:
-    """Count each pattern in the table whose turn it is; four zeros at once."""
-    whole = patterns.size & ~3
-    fours = patterns[:whole].view(np.uint64)
+@_compiled(types.void, _read(types.uint16), _read(types.boolean), _written(types.uint32, 2))
+def _count(patterns: Patterns, blank: Blank, tables: Tables) -> None:
+    """Count each pattern in the table whose turn it is; four zeros at once, and whole blocks of them."""
     zeros = np.uint32(0)
-    for four in range(fours.size):
-        if fours[four] == np.uint64(_FOUR_ZEROS):
-            zeros += np.uint32(4)
+    for number in range(blank.size):
+        start, stop = number * BLOCK, min((number + 1) * BLOCK, patterns.size)
+        if blank[number]:
+            zeros += np.uint32(stop - start)
             continue
-        i = 4 * four
-        tables[0, patterns[i]] += np.uint32(1)
-        tables[1, patterns[i + 1]] += np.uint32(1)
-        tables[2, patterns[i + 2]] += np.uint32(1)
-        tables[3, patterns[i + 3]] += np.uint32(1)
+        block = patterns[start:stop]
+        whole = block.size & ~3
+        fours = block[:whole].view(np.uint64)
+        for four in range(fours.size):
+            if fours[four] == np.uint64(_FOUR_ZEROS):
+                zeros += np.uint32(4)
+                continue
+            i = 4 * four
+            tables[0, block[i]] += np.uint32(1)
+            tables[1, block[i + 1]] += np.uint32(1)
+            tables[2, block[i + 2]] += np.uint32(1)
+            tables[3, block[i + 3]] += np.uint32(1)
+        for i in range(whole, block.size):
+            tables[0, block[i]] += np.uint32(1)
     tables[0, SIGN] += zeros
-    for i in range(whole, patterns.size):
-        tables[0, patterns[i]] += np.uint32(1)
 
 
 @_compiled(types.void, _read(types.uint16), _read(types.int64), _read(types.int64), _written(types.uint32, 2))
 def _count_runs(patterns: Patterns, starts: Indices, lengths: Indices, tables: Tables) -> None:
     for run in range(starts.size):
-        for i in range(starts[run], starts[run] + lengths[run]):
-            tables[i & 3, patterns[i]] += np.uint32(1)
+        for i in range(np.uint64(starts[run]), np.uint64(starts[run] + lengths[run])):
+            tables[i & np.uint64(3), patterns[i]] += np.uint32(1)
 
 
 @_compiled(types.int64, _read(types.uint8), types.int64, _written(types.int64), _written(types.int64))
 def _find_runs(mask: NDArray[np.uint8], row: int, starts: Indices, lengths: Indices) -> int:
-    """Write the runs of rows of 0 and 1, and give their number. Most rows are empty: those are passed by."""
+    """Write the runs of what is not 0 within rows, and give their number; words and rows all alike are passed by."""
     found = 0
-    for first in range(0, mask.size, row):
-        line = mask[first : first + row]
-        held = np.uint8(0)
-        for i in range(line.size):
-            held |= line[i]
-        before = np.uint8(0)
-        for i in range(line.size if held else 0):
-            if line[i] != before:
-                if before:
-                    lengths[found] = first + i - starts[found]
-                    found += 1
-                else:
-                    starts[found] = first + i
-                before = line[i]
-        if before:
-            lengths[found] = first + row - starts[found]
-            found += 1
+    every, line, step = np.uint64(mask.size), np.uint64(row), np.uint64(8)
+    words = mask[: mask.size & ~7].view(np.uint64)
+    has_words = line % step == np.uint64(0)  # each within one row
+    for group in range(np.uint64(0), every, _ROWS * line):
+        beyond = min(group + _ROWS * line, every)
+        if beyond < every and _is_zero(words, group // step, beyond // step):
+            continue
+        for first in range(group, beyond, line):
+            before = False
+            for start in range(first, first + line, step):
+                if has_words and words[start // step] == (_ONES if before else np.uint64(0)):
+                    continue
+                for i in range(start, min(start + step, first + line)):
+                    if (mask[i] != 0) == before:
+                        continue
+                    if before:
+                        lengths[found] = np.int64(i) - starts[found]
+                        found += 1
+                    else:
+                        starts[found] = i
+                    before = not before
+            if before:
+                lengths[found] = np.int64(first + line) - starts[found]
+                found += 1
     return found
 
 
@@ -230,11 +261,11 @@ def _highest(patterns: Patterns) -> np.uint16:
     return found
 
 
-def _patterns(values: Values, out: Patterns) -> bool:
-    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out))
+def _patterns(values: Values, out: Patterns, blank: Blank) -> bool:
+    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out, blank))
 
 
-def _runs(mask: NDArray[np.bool_], row: int) -> tuple[Indices, Indices]:
+def _runs(mask: Mask, row: int) -> tuple[Indices, Indices]:
     most = mask.size // row * ((row + 1) // 2)
     starts, lengths = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     found = _find_runs(mask.view(np.uint8), row, starts, lengths)

@@ -46,8 +46,8 @@ def read_pixel(
         if volume.shape != truth.shape:
             return without_prediction(Status.SHAPE, truth, watch=watch)
         start = 0
-        for patterns in volume.patterns(loops):
-            tally.count(patterns)
+        for patterns, blank in volume.patterns(loops):
+            tally.count(patterns, blank)
             starts, lengths = truth.runs_within(start, start + patterns.size)
             if starts.size:
                 tally.count_positive(patterns, starts, lengths)

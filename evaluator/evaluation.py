@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +28,8 @@ from evaluator.metrics import voxels
 from evaluator.objects import ObjectRule
 from evaluator.parser.parent import Parser, ParserError
 from evaluator.readings import PixelReading
-from evaluator.results import Evaluation, ReadCase
+from evaluator.report import Reading
+from evaluator.results import Evaluation
 from evaluator.sketch import Sketch
 from evaluator.tasks import PIXEL, SAMPLE, TASKS
 
@@ -121,8 +123,7 @@ def toy_threshold(predictions: Path, labels: Path, *, workers: int = 1, progress
     Raises EvaluationError, also where no voxel of them is anomalous.
     """
     found = evaluate(PIXEL, predictions, labels, workers=workers, detailed=False, progress=progress)
-    readings = [case.reading for case in found.cases.values()]
-    whole = Sketch.total(reading.sketch for reading in readings if isinstance(reading, PixelReading))
+    whole = Sketch.total(reading.sketch for reading in found.cases.values() if isinstance(reading, PixelReading))
     if not whole.n_positive:
         raise EvaluationError(f"{labels}: holds no anomalous voxel, so no threshold has a Dice")
     return voxels.best_threshold(whole)
@@ -196,24 +197,28 @@ def _sample_case(name: str, label: Path) -> _Case:
 
 @contextmanager
 def _parsers(workers: int, *, compiled: bool, detailed: bool, rule: ObjectRule | None) -> Iterator[SimpleQueue[Parser]]:
-    """Start a parser process for each worker, all at once."""
+    """Start a parser process for each worker, all at once; each is given twice.
+
+    While one thread waits for it, another makes the next case ready, and takes apart what came of the last.
+    """
     free: SimpleQueue[Parser] = SimpleQueue()
     with ExitStack() as running, ThreadPoolExecutor(workers) as pool:
         parsers = [Parser(detailed=detailed, compiled=compiled, rule=rule) for _ in range(workers)]
         for parser in parsers:
             running.push(parser)  # ends the child of each, whichever does not start
         try:
-            for parser in pool.map(Parser.__enter__, parsers):
+            for parser in [*pool.map(Parser.__enter__, parsers), *parsers]:
                 free.put(parser)
         except ParserError as error:
             raise EvaluationError(str(error)) from error
         yield free
+        Thread(target=running.pop_all().close).start()  # all is read: nobody waits for processes to end
 
 
 def _read_all(
     folders: _Folders, cases: Sequence[_Case], parsers: SimpleQueue[Parser], progress: Progress | None
-) -> dict[str, ReadCase]:
-    """Read all cases, a thread for each parser; ordered by name. Raises EvaluationError."""
+) -> dict[str, Reading]:
+    """Read all cases; ordered by name. Raises EvaluationError."""
     found = {}
     with ThreadPoolExecutor(parsers.qsize()) as pool:
         waiting = {pool.submit(_read, folders, case, parsers): case.name for case in cases}
@@ -230,26 +235,24 @@ def _read_all(
     return {case.name: found[case.name] for case in cases}
 
 
-def _read(folders: _Folders, case: _Case, parsers: SimpleQueue[Parser]) -> ReadCase:
+def _read(folders: _Folders, case: _Case, parsers: SimpleQueue[Parser]) -> Reading:
     prediction, label = (folders.file(folder, case.name) for folder in (folders.predictions, folders.labels))
     parser = parsers.get()
-    start = time.monotonic()
     try:
         if folders.task == SAMPLE:
-            return ReadCase(reading=parser.sample(prediction, label), seconds=time.monotonic() - start)
+            return parser.sample(prediction, label)
         max_bytes = _VOXEL_BYTES * math.prod(case.shape) + _SPARE_BYTES
-        reading = parser.pixel(prediction, label, shape=case.shape, max_bytes=max_bytes)
-        return ReadCase(reading=reading, seconds=time.monotonic() - start)
+        return parser.pixel(prediction, label, shape=case.shape, max_bytes=max_bytes)
     finally:
         parsers.put(parser)
 
 
-def _dealt(task: str, cases: dict[str, ReadCase], seed: int) -> tuple[Deal, Deal | None, str | None]:
+def _dealt(task: str, cases: dict[str, Reading], seed: int) -> tuple[Deal, Deal | None, str | None]:
     """Deal all cases twice, each deal with a random stream of its own; say where a batch lacks an anomalous case."""
     names = tuple(cases)
     if task == SAMPLE:
         return (names,), None, None
-    anomalous = {name for name, case in cases.items() if case.reading.label}
+    anomalous = {name for name, case in cases.items() if case.label}
     streams = [np.random.default_rng([seed, number]) for number in range(2)]
     try:
         official, validation = (draw(names, anomalous, rng=stream) for stream in streams)

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from evaluator import notes
 from evaluator.inflate import DamagedError, GzipInflater
-from evaluator.kernels import Loops, half_patterns
+from evaluator.kernels import BLOCK, Blank, Loops, Mask, half_patterns, none_blank
 from evaluator.metrics.samples import clamped
 from evaluator.readings import Status
 
 SUFFIX: Final = ".nii.gz"
 _SLAB_BYTES: Final = 1 << 19
-SLAB_VOXELS: Final = 1 << 17  # counts and slab together stay in a core's cache
+SLAB_VOXELS: Final = 1 << 18  # counts and slab together stay in a core's cache
 MOST_OFFSET_BYTES: Final = 1 << 24  # between a header and its volume: extensions
 MOST_TEXT_BYTES: Final = 1 << 16  # of a sample score's file; its first line counts
 _POSITIVE_ABOVE: Final = 0.5
@@ -102,29 +102,28 @@ class Volume:
         for start in range(0, self.voxels, max(1, step)):
             yield self._scaled(self._raw(start, min(step, self.voxels - start)))
 
-    def masks(self) -> Iterator[NDArray[np.bool_]]:
+    def masks(self) -> Iterator[Mask]:
         """Give `slabs` as a label means them: anomalous above 0.5. Raises UnreadableError."""
         for values in self.slabs():
-            if values.dtype == np.uint8 and values.max(initial=0) <= 1:
-                yield values.view(bool)
-            else:
-                yield np.greater_equal(values, 1) if values.dtype.kind in "iu" else np.greater(values, _POSITIVE_ABOVE)
+            yield values.view(np.uint8) if values.dtype == np.uint8 else np.greater(values, _POSITIVE_ABOVE)
 
-    def patterns(self, loops: Loops) -> Iterator[Patterns]:
+    def patterns(self, loops: Loops) -> Iterator[tuple[Patterns, Blank]]:
         """Give all voxels as half patterns, flat, whole planes (of the last axis) at a time. Raises UnreadableError.
 
-        What is given is overwritten by the next one. See `evaluator.kernels` on the pattern of 0.
+        What is given is overwritten by the next one. See `evaluator.kernels` on the pattern of 0 and on what is blank.
         """
         plane = max(1, math.prod(self.shape[:2]))
-        block = plane * max(1, SLAB_VOXELS // plane)
-        buffer = np.empty(min(block, self.voxels), dtype=np.uint16)
+        slab = plane * max(1, SLAB_VOXELS // plane)
+        buffer = np.empty(min(slab, self.voxels), dtype=np.uint16)
+        blank = none_blank(buffer.size)
         convert = self._converter(loops)
-        for start in range(0, self.voxels, block):
-            size = min(block, self.voxels - start)
+        for start in range(0, self.voxels, slab):
+            size = min(slab, self.voxels - start)
             for offset in range(0, size, SLAB_VOXELS):
                 out = buffer[offset : min(offset + SLAB_VOXELS, size)]
-                self.rounded |= convert(self._raw(start + offset, out.size), out)
-            yield buffer[:size]
+                blocks = blank[offset // BLOCK :][: -(-out.size // BLOCK)]
+                self.rounded |= convert(self._raw(start + offset, out.size), out, blocks)
+            yield buffer[:size], blank[: -(-size // BLOCK)]
 
     def at_end(self) -> bool:
         """Nothing follows the voxels, and the checksum was right. Call it after `slabs` or `patterns`."""
@@ -144,24 +143,24 @@ class Volume:
         with np.errstate(over="ignore", invalid="ignore"):
             return apply_read_scaling(values, self.slope, self.intercept)
 
-    def _converter(self, loops: Loops) -> Callable[[Values, Patterns], bool]:
+    def _converter(self, loops: Loops) -> Callable[[Values, Patterns, Blank], bool]:
         """Choose how stored voxels become patterns; it gives whether rounding changed a score within [0, 1]."""
         if self.stored.kind in "iu" and self.stored.itemsize <= _MOST_LOOKED_UP_BYTES:
             return self._looked_up()
         native = self.stored.newbyteorder("=")
         if self.stored.kind == "f" and self.stored.itemsize in _LOOPED_BYTES and not self.is_scaled:
-            return lambda values, out: loops.patterns(values.astype(native, copy=False), out)
+            return lambda values, out, blank: loops.patterns(values.astype(native, copy=False), out, blank)
 
-        def convert(values: Values, out: Patterns) -> bool:
+        def convert(values: Values, out: Patterns, blank: Blank) -> bool:
             scaled = self._scaled(values)
             if scaled.dtype == np.float64:
-                return loops.patterns(scaled, out)
+                return loops.patterns(scaled, out, blank)
             out[:] = half_patterns(scaled)
             return bool(_changed(scaled, out).any())
 
         return convert
 
-    def _looked_up(self) -> Callable[[Values, Patterns], bool]:
+    def _looked_up(self) -> Callable[[Values, Patterns, Blank], bool]:
         """Convert each code that small integers can have once."""
         unsigned = np.dtype(f"u{self.stored.itemsize}")
         codes = np.arange(1 << (8 * unsigned.itemsize), dtype=unsigned)
@@ -169,7 +168,7 @@ class Volume:
         table = half_patterns(scaled)
         changed = _changed(scaled, table)
 
-        def convert(values: Values, out: Patterns) -> bool:
+        def convert(values: Values, out: Patterns, _blank: Blank) -> bool:
             found = values.astype(self.stored.newbyteorder("="), copy=False).view(unsigned)
             np.take(table, found, out=out, mode="clip")
             return not self.rounded and bool(changed[found].any())

@@ -122,16 +122,20 @@ class GzipInflater:
 
     def read(self, count: int) -> bytes:
         """Give exactly `count` bytes."""
-        parts = [self._ahead[:count]] if self._ahead else []
-        self._ahead = self._ahead[count:]
-        missing = count - sum(map(len, parts))
+        if self._ahead or not count:
+            found, self._ahead = self._ahead[:count], self._ahead[count:]
+        else:
+            found = self._some(count)
+        if len(found) == count:
+            return found
+        parts, missing = [found], count - len(found)
         while missing:
             part = self._some(missing)
             if not part:
                 raise DamagedError(f"the stream ends {missing} bytes early")
             parts.append(part)
             missing -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
     def peek(self, count: int) -> bytes:
         """Give the next `count` bytes, which `read` will give again."""

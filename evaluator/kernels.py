@@ -24,6 +24,7 @@ ONE: Final = 0x3C00  # the pattern of 1.0; non-negative halves sort as their pat
 INFINITY: Final = 0x7C00  # above it are the patterns of NaN, then every pattern with a sign
 SIGN: Final = 0x8000
 TABLES: Final = 4  # neighbours are counted in different ones: equal ones need not wait for each other
+BLOCK: Final = 1024  # patterns that are looked at together, whether all of them are SIGN
 TABLE: Final = PATTERNS + 144  # no power of two apart: rows whose addresses end alike wait for each other too
 COMPILED_FROM_VOXELS: Final = 50_000_000  # of all that is read: below, compiled loops save less than they take to load
 GLANCE: Final = 1 << 12  # values that mostly suffice to tell that rounding changed one
@@ -36,8 +37,10 @@ _LAST_PLACE_2_24: Final[dict[np.dtype[Any], Any]] = {  # numbers round which the
 
 Values = NDArray[np.generic]
 Patterns = NDArray[np.uint16]
+Blank = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_] | NDArray[np.uint8]  # what is not 0 is set
 Tables = NDArray[np.uint32]
 
 
@@ -45,19 +48,23 @@ Tables = NDArray[np.uint32]
 class Loops:
     """What is done to every voxel. Arrays are flat, contiguous, and in the machine's byte order.
 
-    `patterns(values, out)` writes the patterns of float32 or float64 `values`[n] to `out` uint16[n], and tells
-    whether rounding changed a score within 0 and 1. `count(patterns, tables)` adds 1 for each of
-    `patterns` uint16[n] in any row of `tables` uint32[TABLES, TABLE]; `count_runs(patterns, starts, lengths, tables)`
-    does so for those within runs, int64[r] each. `highest(patterns)` is the largest clamped pattern of uint16[n]; of
-    none, 0. `runs(mask, row)` gives starts and lengths, int64[r] each, of the runs of bool[n] within rows of `row`.
+    Most maps are full of zeros, so a slab of patterns uint16[n] goes with `blank` bool[ceil(n / BLOCK)]: true where
+    a block of patterns is known to be all SIGN; it is then neither written nor counted one by one.
+
+    `patterns(values, out, blank)` makes `out` uint16[n] hold the patterns of float32 or float64 `values`[n], and
+    tells whether rounding changed a score within 0 and 1; `blank` says what `out` holds, before and after.
+    `count(patterns, blank, tables)` adds 1 for each of uint16[n] in any row of `tables` uint32[TABLES, TABLE];
+    `count_runs(patterns, starts, lengths, tables)` does so for those within runs, int64[r] each. `highest(patterns)`
+    is the largest clamped pattern of uint16[n]; of none, 0. `runs(mask, row)` gives starts and lengths, int64[r]
+    each, of the runs of what is set in `mask`[n] within rows of `row`.
     """
 
     name: str
-    patterns: Callable[[Values, Patterns], bool]
-    count: Callable[[Patterns, Tables], None]
+    patterns: Callable[[Values, Patterns, Blank], bool]
+    count: Callable[[Patterns, Blank, Tables], None]
     count_runs: Callable[[Patterns, Indices, Indices, Tables], None]
     highest: Callable[[Patterns], int]
-    runs: Callable[[NDArray[np.bool_], int], tuple[Indices, Indices]]
+    runs: Callable[[Mask, int], tuple[Indices, Indices]]
 
 
 def half_patterns(values: Values) -> Patterns:
@@ -104,7 +111,13 @@ def clamped(patterns: Patterns) -> Patterns:
     return found
 
 
-def _patterns(values: Values, out: Patterns) -> bool:
+def none_blank(size: int) -> Blank:
+    """Say of `size` patterns that nothing is known of any."""
+    return np.zeros(-(-size // BLOCK), dtype=bool)
+
+
+def _patterns(values: Values, out: Patterns, blank: Blank) -> bool:
+    blank[:] = False
     out[:] = half_patterns(values)
     return _rounded(values[:GLANCE], out[:GLANCE]) or _rounded(values[GLANCE:], out[GLANCE:])
 
@@ -115,7 +128,7 @@ def _rounded(values: Values, patterns: Patterns) -> bool:
     return bool(np.any((changed > 0) & (changed < 1)))
 
 
-def _count(patterns: Patterns, tables: Tables) -> None:
+def _count(patterns: Patterns, _blank: Blank, tables: Tables) -> None:
     found = np.bincount(patterns)
     tables[0, : found.size] += found.astype(np.uint32)
 
@@ -125,11 +138,12 @@ def _highest(patterns: Patterns) -> int:
 
 
 def _count_runs(patterns: Patterns, starts: Indices, lengths: Indices, tables: Tables) -> None:
-    _count(patterns[indices_of(starts, lengths)], tables)
+    found = patterns[indices_of(starts, lengths)]
+    _count(found, none_blank(found.size), tables)
 
 
-def _runs(mask: NDArray[np.bool_], row: int) -> tuple[Indices, Indices]:
-    rows = mask.reshape(-1, row)
+def _runs(mask: Mask, row: int) -> tuple[Indices, Indices]:
+    rows = mask.astype(bool, copy=False).reshape(-1, row)
     held = np.flatnonzero(rows.any(axis=1))
     rows = rows[held]
     firsts, lasts = rows.copy(), rows.copy()
@@ -170,18 +184,19 @@ class _Counter:
         self._tables: Tables = np.zeros((TABLES, TABLE), dtype=np.uint32)
         self._counts: Counts = np.zeros(PATTERNS, dtype=np.int64)
 
-    def add(self, patterns: Patterns) -> None:
+    def add(self, patterns: Patterns, blank: Blank) -> None:
+        if patterns.size <= self._most_pending:
+            self._loops.count(patterns, blank, self._room_for(patterns.size))
+            return
         for start in range(0, patterns.size, self._most_pending):
             part = patterns[start : start + self._most_pending]
-            self._loops.count(part, self._room_for(part.size))
+            self._loops.count(part, none_blank(part.size), self._room_for(part.size))
 
     def add_runs(self, patterns: Patterns, starts: Indices, lengths: Indices) -> None:
         self._loops.count_runs(patterns, starts, lengths, self._room_for(int(lengths.sum())))
 
     def counts(self) -> Counts:
-        if self._pending:
-            self._empty()
-        return self._counts.copy()
+        return self._counts + self._sums() if self._pending else self._counts.copy()
 
     def _room_for(self, count: int) -> Tables:
         if self._pending + count > self._most_pending:
@@ -189,8 +204,13 @@ class _Counter:
         self._pending += count
         return self._tables
 
+    def _sums(self) -> Tables:
+        """Over the tables: each is at most what is pending."""
+        found: Tables = self._tables[:, :PATTERNS].sum(axis=0, dtype=np.uint32)
+        return found
+
     def _empty(self) -> None:
-        self._counts += self._tables[:, :PATTERNS].sum(axis=0, dtype=np.uint32)  # as many as are pending, at most
+        self._counts += self._sums()
         self._tables[:] = 0
         self._pending = 0
 
@@ -214,9 +234,9 @@ class Tally:
         """The positive ones among them, int64[PATTERNS]."""
         return self._positive.counts()
 
-    def count(self, patterns: Patterns) -> None:
-        """Count voxels, positive or not."""
-        self._every.add(patterns)
+    def count(self, patterns: Patterns, blank: Blank | None = None) -> None:
+        """Count voxels, positive or not; `blank` as `Loops` has it, where something is known."""
+        self._every.add(patterns, none_blank(patterns.size) if blank is None else blank)
 
     def count_positive(self, patterns: Patterns, starts: Indices, lengths: Indices) -> None:
         """Say which of the voxels that were counted, or will be, are positive: those of `patterns` within runs."""
@@ -227,4 +247,5 @@ class Tally:
         patterns = half_patterns(values)
         self.rounded |= _rounded(values, patterns)
         self.count(patterns)
-        self._positive.add(patterns[positive])
+        of_positives = patterns[positive]
+        self._positive.add(of_positives, none_blank(of_positives.size))

@@ -42,6 +42,7 @@ class PixelReading:
     sketch: Sketch
     notes: Notes = field(default_factory=dict)
     details: Details | None = None  # None: they were not asked for
+    seconds: float = field(default=0.0, compare=False)  # that reading it took
     # The slice of evaluator.slices, float16 [x, y]; None: it was not asked for, or there is no readable prediction.
     plane: NDArray[np.float16] | None = field(default=None, compare=False)
 
@@ -67,3 +68,4 @@ class SampleReading:
     score: float  # in [0, 1]
     label: int  # 0 or 1
     notes: Notes = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)  # that reading it took

@@ -73,7 +73,7 @@ def warnings(readings: Sequence[Reading]) -> dict[str, int]:
     """Count the cases with each note, and all of them where every score is the same."""
     counts = notes.totals(reading.notes for reading in readings)
     read = any(reading.status is Status.OK for reading in readings)
-    if read and len(_scores(readings)) == 1:
+    if read and all(sketch.distinct == 1 for sketch in _sketches(readings)) and len(_scores(readings)) == 1:
         counts[notes.CONSTANT] = len(readings)
     return counts
 

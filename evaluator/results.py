@@ -61,19 +61,11 @@ _BY_SCAN: Final = ("ap", "auroc", "max_dice")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadCase:
-    """What was read of a case, and how long it took."""
-
-    reading: Reading
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """A folder of predictions beside its labels."""
 
     task: str
-    cases: Mapping[str, ReadCase]  # by case file name, ordered by it
+    cases: Mapping[str, Reading]  # by case file name, ordered by it
     deal: Deal  # of the sample task, one batch
     validation: Deal | None = None  # None: the deal was given, or it is the sample task
     ignored: tuple[str, ...] = ()  # predictions without a label
@@ -85,26 +77,25 @@ class Evaluation:
 
     def as_dict(self) -> Numbers:
         """Give what `mood evaluate --json` writes: docs/evaluating.md says what each key is."""
-        readings = {name: case.reading for name, case in self.cases.items()}
-        numbers = self._of_samples(readings) if self.task == SAMPLE else self._of_pixels(readings)
+        numbers = self._of_samples() if self.task == SAMPLE else self._of_pixels()
         return {
             "task": self.task,
             **numbers,
-            "cases": {name: _case(case) for name, case in self.cases.items()},
+            "cases": {name: _case(reading) for name, reading in self.cases.items()},
             "deal": [list(batch) for batch in self.deal],
             "ignored": list(self.ignored),
             "not_dealt": list(self.not_dealt),
-            "warnings": self._warnings(list(readings.values())),
+            "warnings": self._warnings(),
             "wall_s": self.wall_s,
             "evaluator_version": __version__,
         }
 
-    def _of_pixels(self, readings: Mapping[str, Reading]) -> Numbers:
-        sketches = {name: reading.sketch for name, reading in readings.items() if isinstance(reading, PixelReading)}
-        found = [reading.details for reading in readings.values() if isinstance(reading, PixelReading)]
+    def _of_pixels(self) -> Numbers:
+        sketches = {name: reading.sketch for name, reading in self.cases.items() if isinstance(reading, PixelReading)}
+        found = [reading.details for reading in self.cases.values() if isinstance(reading, PixelReading)]
         details = [one for one in found if one is not None]  # all or none
-        whole = Sketch.total(sketches.values())
         batches = [Sketch.total(sketches[name] for name in batch) for batch in self.deal]
+        whole = Sketch.total([*batches, *(sketches[name] for name in self.not_dealt)])
         bounds = Bounds.batched(batches)
         return {
             "ap": voxels.batched_average_precision(batches),
@@ -119,8 +110,8 @@ class Evaluation:
             **(_of_details(whole, list(sketches.values()), details) if details else dict.fromkeys(_DETAILED)),
         }
 
-    def _of_samples(self, readings: Mapping[str, Reading]) -> Numbers:
-        found = {name: reading for name, reading in readings.items() if isinstance(reading, SampleReading)}
+    def _of_samples(self) -> Numbers:
+        found = {name: reading for name, reading in self.cases.items() if isinstance(reading, SampleReading)}
         of_deal = [found[name] for batch in self.deal for name in batch]
         official = or_0(samples.average_precision([one.score for one in of_deal], [one.label for one in of_deal]))
         scores, labels = [one.score for one in found.values()], [one.label for one in found.values()]
@@ -150,10 +141,10 @@ class Evaluation:
             return None
         return {"threshold": self.threshold, "dice": or_none(dice(self.threshold))}
 
-    def _warnings(self, readings: Sequence[Reading]) -> list[Numbers]:
+    def _warnings(self) -> list[Numbers]:
         found = [
             {"code": code, "count": count, "sentence": notes.SENTENCES[code]}
-            for code, count in warnings(readings).items()
+            for code, count in warnings(list(self.cases.values())).items()
         ]
         if self.deal_warning:
             found.append({"code": DEAL_WARNING, "count": len(self.deal), "sentence": self.deal_warning})
@@ -212,9 +203,8 @@ def _scans(found: Scans) -> Numbers:
     }
 
 
-def _case(case: ReadCase) -> Numbers:
+def _case(reading: Reading) -> Numbers:
     """Give one case; of the sample task, its score, as one case has no average precision."""
-    reading = case.reading
     own: Numbers = {"score": reading.score} if isinstance(reading, SampleReading) else {}
     details = reading.details if isinstance(reading, PixelReading) else None
     if details and details.objects:
@@ -223,7 +213,7 @@ def _case(case: ReadCase) -> Numbers:
         "ap": or_none(voxels.average_precision(reading.sketch)) if isinstance(reading, PixelReading) else None,
         "missing": reading.status is not Status.OK,
         "reason": None if reading.status is Status.OK else notes.SENTENCES[NOTE_OF[reading.status]],
-        "seconds": case.seconds,
+        "seconds": reading.seconds,
         "label": reading.label,
         "status": str(reading.status),
         "notes": dict(reading.notes),

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.kernels import PLAIN, Loops, indices_of
+from evaluator.kernels import PLAIN, Loops, Mask, indices_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,10 @@ class Runs:
             raise ValueError("runs are empty, overlap or do not ascend")
 
     @classmethod
-    def of_plane(cls, mask: NDArray[np.bool_], *, row: int, offset: int, loops: Loops = PLAIN) -> Self:
+    def of_plane(cls, mask: Mask, *, row: int, offset: int, loops: Loops = PLAIN) -> Self:
         """Find the runs of whole rows.
 
-        `mask` bool[n], flat, n a multiple of `row`, the voxels along axis 0; `offset` is the flat index of its
+        `mask`[n], flat, n a multiple of `row`, the voxels along axis 0; `offset` is the flat index of its
         first voxel in the volume. Raises ValueError where n is not such a multiple.
 
         >>> Runs.of_plane(np.array([0, 1, 1, 1, 0, 1], dtype=bool), row=3, offset=6).starts  # rows end runs

@@ -32,8 +32,9 @@ class Truth:
         found, start = [], 0
         try:
             for mask in label.masks():
-                if mask.any():
-                    found.append(Runs.of_plane(mask, row=row, offset=start, loops=loops))
+                runs = Runs.of_plane(mask, row=row, offset=start, loops=loops)
+                if runs.starts.size:
+                    found.append(runs)
                 start += mask.size
         except UnreadableError as error:
             raise LabelError(f"cannot be read: {error}") from error
@@ -63,7 +64,7 @@ class Truth:
         """Give starts, counted from the range's, and lengths of the runs in a range of whole rows."""
         if start >= self._span[1] or stop <= self._span[0]:
             return _NONE, _NONE
-        first, last = np.searchsorted(self.runs.starts, (start, stop))
+        first, last = self.runs.starts.searchsorted(start), self.runs.starts.searchsorted(stop)
         return self.runs.starts[first:last] - start, self.runs.lengths[first:last]
 
 

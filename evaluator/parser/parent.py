@@ -108,7 +108,7 @@ class Parser:
             shown=shown,
         )
         try:
-            with self._lock, label.open("rb") as truth, opened(prediction, max_bytes=max_bytes) as found:
+            with label.open("rb") as truth, opened(prediction, max_bytes=max_bytes) as found:
                 return self._pixel(sought, found, truth.fileno())
         except (LabelError, OSError) as error:
             raise ParserError(f"label {label.name}: {error}") from error
@@ -119,15 +119,21 @@ class Parser:
             truth = read_label(label.read_bytes())
         except (LabelError, OSError) as error:
             raise ParserError(f"label {label.name}: {error}") from error
-        with self._lock, opened(prediction, max_bytes=MOST_TEXT_BYTES) as found:
+        with opened(prediction, max_bytes=MOST_TEXT_BYTES) as found:
             if isinstance(found, Status):
-                answer = Answer(status=found)
+                answer, seconds = Answer(status=found), 0.0
             else:
                 request = Request(what="sample", cpu_s=math.ceil(timeout_s))
-                answer = self._ask(request, (found,), timeout_s) or Answer(status=Status.UNREADABLE)
-        if answer.status is not Status.OK:
-            return SampleReading(status=answer.status, score=0.0, label=truth, notes={NOTE_OF[answer.status]: 1})
-        return SampleReading(status=answer.status, score=answer.score, label=truth, notes=answer.notes)
+                given, seconds = self._ask(request, (found,), timeout_s)
+                answer = given or Answer(status=Status.UNREADABLE)
+        is_ok = answer.status is Status.OK
+        return SampleReading(
+            status=answer.status,
+            score=answer.score if is_ok else 0.0,
+            label=truth,
+            notes=answer.notes if is_ok else {NOTE_OF[answer.status]: 1},
+            seconds=seconds,
+        )
 
     def _pixel(self, sought: "_Sought", prediction: int | Status, label: int) -> PixelReading:
         """Read both, or the label alone. Raises LabelError."""
@@ -145,7 +151,7 @@ class Parser:
 
     def _sketch(self, request: Request, descriptors: Sequence[int], sought: "_Sought") -> PixelReading | None:
         """Ask for a sketch; None where the child died over it or its answer does not add up."""
-        answer = self._ask(request, descriptors, sought.timeout_s if request.what == "pixel" else TIMEOUT_S)
+        answer, seconds = self._ask(request, descriptors, sought.timeout_s if request.what == "pixel" else TIMEOUT_S)
         if answer is None:
             return None
         if answer.label_fault:
@@ -155,18 +161,32 @@ class Parser:
             details = Details.from_bytes(answer.details) if sought.is_detailed else None
             plane = plane_of(answer.plane, sought.shape) if sought.shown else None
         except ValueError:
-            self._drop()
+            self._distrust()
             return None
         if not sought.fits(sketch, details):
-            self._drop()
+            self._distrust()
             return None
-        return PixelReading(status=answer.status, sketch=sketch, notes=answer.notes, details=details, plane=plane)
+        return PixelReading(
+            status=answer.status, sketch=sketch, notes=answer.notes, details=details, plane=plane, seconds=seconds
+        )
 
-    def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
-        """Send a request; None, and the child is gone, where it does not answer properly in time.
+    def _ask(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> tuple[Answer | None, float]:
+        """Send a request when it is its turn; the answer, and the seconds it took.
 
-        A child that ended may have been killed for no fault of the file: the next one tries again, once.
+        None, and the child is gone, where it does not answer properly in time.
         """
+        with self._lock:
+            start = time.monotonic()
+            answer = self._answer(request, descriptors, timeout_s)
+            return answer, time.monotonic() - start
+
+    def _distrust(self) -> None:
+        """Have the next request answered by another child."""
+        with self._lock:
+            self._drop()
+
+    def _answer(self, request: Request, descriptors: Sequence[int], timeout_s: float) -> Answer | None:
+        """A child that ended may have been killed for no fault of the file: the next one tries again, once."""
         for _ in range(_TRIES):
             child = self._running()
             for descriptor in descriptors:

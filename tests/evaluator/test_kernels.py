@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evaluator.compiled import COMPILED
 from evaluator.kernels import (
+    BLOCK,
     GLANCE,
     INFINITY,
     ONE,
@@ -25,6 +26,7 @@ from evaluator.kernels import (
     best,
     clamped,
     half_patterns,
+    none_blank,
 )
 from tests.evaluator.halves import changes, expected, one_nan
 
@@ -41,7 +43,7 @@ def loops(request: pytest.FixtureRequest) -> Loops:
 
 def patterns(loops: Loops, values: NDArray[Any]) -> NDArray[np.uint16]:
     out = np.empty(values.size, dtype=np.uint16)
-    loops.patterns(values, out)
+    loops.patterns(values, out, none_blank(out.size))
     return out
 
 
@@ -118,7 +120,7 @@ def test_finite_and_infinite_can_be_told_apart(loops: Loops) -> None:
 def test_change_by_rounding_is_told_of_each_number(loops: Loops, kind: Kind) -> None:
     given = np.concatenate([around_midpoints(kind)[::211], extremes(kind), scores(kind)[:500], random_bits(kind)[:500]])
     out = np.empty(1, dtype=np.uint16)
-    found = [loops.patterns(one, out) for one in given.reshape(-1, 1)]
+    found = [loops.patterns(one, out, none_blank(1)) for one in given.reshape(-1, 1)]
     np.testing.assert_array_equal(found, changes(given))
 
 
@@ -127,14 +129,14 @@ def test_change_by_rounding_is_told_of_each_number(loops: Loops, kind: Kind) -> 
 def test_one_changed_score_among_many_is_found(loops: Loops, kind: Kind, place: int) -> None:
     given = np.resize(np.array([0.0, 0.5, 1.0, 1.0001, -0.3, np.nan, np.inf, 2.0**-24], dtype=kind), 3 * GLANCE)
     out = np.empty(given.size, dtype=np.uint16)
-    assert not loops.patterns(given, out)
+    assert not loops.patterns(given, out, none_blank(out.size))
     given[place] = 0.3
-    assert loops.patterns(given, out)
+    assert loops.patterns(given, out, none_blank(out.size))
 
 
 def test_none_are_no_patterns(loops: Loops) -> None:
     none = np.empty(0, dtype=np.uint16)
-    assert not loops.patterns(np.empty(0, dtype=np.float32), none)
+    assert not loops.patterns(np.empty(0, dtype=np.float32), none, none_blank(0))
     assert loops.highest(none) == 0
 
 
@@ -162,10 +164,37 @@ def test_highest_is_the_largest_once_clamped(found: list[int]) -> None:
 def test_every_pattern_is_counted_once(loops: Loops, size: int) -> None:
     given = RNG.integers(0, PATTERNS, size, dtype=np.uint16)
     tables = np.ones((TABLES, TABLE), dtype=np.uint32)
-    loops.count(given, tables)
+    loops.count(given, none_blank(size), tables)
     found = (tables - 1).sum(axis=0)
     np.testing.assert_array_equal(found[:PATTERNS], np.bincount(given, minlength=PATTERNS))
     assert not found[PATTERNS:].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_buffer_used_again_holds_the_new_patterns_alone(loops: Loops, dtype: type) -> None:
+    out = np.full(3 * BLOCK + 5, ONE, dtype=np.uint16)  # the last block is not whole
+    blank = none_blank(out.size)
+    for share in (0.0, 1.0, 0.0, 0.3, 0.0, 0.0):
+        values: NDArray[Any] = np.zeros(out.size, dtype=dtype)
+        scored = RNG.random(4) < share
+        values[np.minimum(BLOCK * np.arange(1, 5), out.size)[scored] - 1] = 0.25
+        loops.patterns(values, out, blank)
+        np.testing.assert_array_equal(out, half_patterns(values))
+        assert not (blank & scored).any()
+        tables = np.zeros((TABLES, TABLE), dtype=np.uint32)
+        loops.count(out, blank, tables)
+        np.testing.assert_array_equal(tables.sum(axis=0), np.bincount(out, minlength=TABLE))
+
+
+@pytest.mark.parametrize("row", [8, 9, 24])
+def test_what_is_not_0_is_set_whatever_it_is(loops: Loops, row: int) -> None:
+    mask = RNG.integers(0, 2, 50 * row, dtype=np.uint8) * RNG.integers(1, 256, 50 * row, dtype=np.uint8)
+    mask[5 * row : 7 * row] = 255
+    starts, lengths = PLAIN.runs(mask != 0, row)
+    for one in (mask, mask.astype(bool)):
+        found = loops.runs(one, row)
+        np.testing.assert_array_equal(found[0], starts)
+        np.testing.assert_array_equal(found[1], lengths)
 
 
 def test_patterns_within_runs_are_counted_once(loops: Loops) -> None:
@@ -209,7 +238,7 @@ def test_one_changed_score_among_halves_is_told(loops: Loops, dtype: type, odd: 
     values: NDArray[Any] = RNG.random(9000).astype(np.float16).astype(dtype)
     values[values < 2.0**-14] = 0
     values[5000] = odd
-    assert loops.patterns(values, np.empty(9000, dtype=np.uint16)) == is_changed
+    assert loops.patterns(values, np.empty(9000, dtype=np.uint16), none_blank(9000)) == is_changed
 
 
 def test_tally_counts_slab_by_slab(loops: Loops) -> None:
@@ -260,15 +289,16 @@ def test_best_is_the_compiled_one_where_numba_is_installed() -> None:
 
 DIGITS = """
 import hashlib, numpy as np
-from evaluator.kernels import Tally, best
+from evaluator.kernels import Tally, best, none_blank
 rng = np.random.default_rng(2)
 tally = Tally(loops=best())
 changed = []
 for dtype in ("f4", "f8"):
     values = rng.normal(0.3, 0.4, 200_001).astype(dtype)
     out = np.empty(values.size, np.uint16)
-    changed.append(best().patterns(values, out))
-    tally.count(out)
+    blank = none_blank(out.size)
+    changed.append(best().patterns(values, out, blank))
+    tally.count(out, blank)
     starts, lengths = best().runs(values > 0.7, values.size)
     tally.count_positive(out, starts, lengths)
     changed.append(best().highest(out[:50]))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,19 @@ def test_what_a_child_loads_changes_no_digit(place: Path, label: Path, *, compil
         assert other.confinement.keys() == {"network", "files", "privileges"}
     assert found.sketch == Sketch.of(SCORES.astype(np.float32), MASK)
     assert (found.details is not None) == detailed
+
+
+def test_threads_that_share_a_child_each_hear_of_their_own_case(parser: Parser, place: Path, label: Path) -> None:
+    def case(number: int) -> tuple[Sketch, PixelReading]:
+        scores = np.where(MASK, number / 16, SCORES).astype(np.float32)
+        content = volume(scores) if number % 4 else b"no volume"
+        found = read(parser, write(place.parent / f"{number}.nii.gz", content), label)
+        return (Sketch.of(scores, MASK) if number % 4 else ZEROS), found
+
+    with ThreadPoolExecutor(3) as pool:
+        for expected, found in pool.map(case, range(12)):
+            assert found.sketch == expected
+            assert found.seconds > 0
 
 
 def test_details_come_from_the_confined_child(place: Path, label: Path) -> None:
