@@ -4,6 +4,7 @@ maps = np.concatenate([model(batch) for batch in batches(axial(volume, side=128)
 voxels = stacked(maps, volume.shape)
 """
 
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,11 +53,22 @@ def smoothed(volume: Array, sigma: float, *, axes: Sequence[int] = (0, 1, 2)) ->
 
 def along_axes(volume: Array, matrices: Sequence[Array | None]) -> Array:
     """Apply a matrix (new, old) along each axis; None leaves an axis as it is. Those that shrink come first."""
+    if volume.flags.f_contiguous and volume.ndim > 1:  # as a scan is on disk: read as it lies, nothing is copied
+        return np.ascontiguousarray(_along_axes(volume.T, matrices[::-1]).T)
+    return _along_axes(volume, matrices)
+
+
+def _along_axes(volume: Array, matrices: Sequence[Array | None]) -> Array:
     growth = [1.0 if matrix is None else matrix.shape[0] / matrix.shape[1] for matrix in matrices]
     for axis in np.argsort(growth, kind="stable"):
-        matrix = matrices[axis]
+        matrix, shape = matrices[axis], list(volume.shape)
         if matrix is not None:
-            volume = np.moveaxis(np.tensordot(matrix, volume, axes=(1, axis)), 0, axis)
+            shape[axis], rest = len(matrix), math.prod(shape[axis + 1 :])
+            if rest == 1:
+                volume = volume.reshape(-1, matrix.shape[1]) @ matrix.T
+            else:
+                volume = matrix @ volume.reshape(-1, matrix.shape[1], rest)
+            volume = volume.reshape(shape)
     return np.ascontiguousarray(volume, dtype=np.float32)
 
 

@@ -17,7 +17,9 @@ def smooth(maps: Array) -> Array:
 
 def to_voxels(maps: Array, volume: Array) -> Array:
     """Maps (n, h, w), at least 0, interpolated to the volume's shape; 0 outside the body."""
-    return stacked(maps, volume.shape) * hull(volume)
+    voxels = stacked(maps, volume.shape)
+    voxels *= hull(volume)
+    return voxels
 
 
 def hull(volume: Array) -> npt.NDArray[np.bool_]:
@@ -25,10 +27,9 @@ def hull(volume: Array) -> npt.NDArray[np.bool_]:
 
     A dark anomaly inside a body is kept, what coarse maps smear into the air is not.
     """
-    body = volume > BODY
+    body = (volume > BODY).view(np.uint8)  # whose highest so far is found faster than that of truth values
     inside = np.ones_like(body)
     for axis in range(body.ndim):
-        before = np.logical_or.accumulate(body, axis=axis)
-        after = np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
-        inside &= before & after
-    return inside
+        inside &= np.maximum.accumulate(body, axis=axis)
+        inside &= np.flip(np.maximum.accumulate(np.flip(body, axis), axis=axis), axis)
+    return inside.view(np.bool_)

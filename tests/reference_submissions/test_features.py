@@ -116,6 +116,41 @@ def test_a_stride_of_two_pads_as_tensorflow_does(side: int, padded: tuple[int, i
     torch.testing.assert_close(layer(x), by_hand)
 
 
+def test_one_pass_over_memory_gives_what_two_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded(0)
+    network, x = frozen(Lite0(LEVELS)), torch.rand(2, 40, 37)
+
+    with torch.no_grad():
+        one = network(x)
+        monkeypatch.setattr(features, "can_fuse", lambda _: False)
+        two = network(x)
+
+    for fused, plain in zip(one, two, strict=True):
+        torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_is_taught_has_gradients() -> None:
+    network = Lite0((SHALLOW,))
+
+    network(torch.rand(1, 16, 16))[0].sum().backward()
+
+    assert network.stem.weight.grad is not None
+
+
+def test_slices_of_air_look_as_an_empty_slice_does() -> None:
+    network, volume = frozen(Lite0((MIDDLE,))), np.zeros((24, 24, 40), np.float32)
+    volume[:, :, :10] = phantom(0)[:, :, 5:15]
+
+    maps = torch.cat(list(of_volume(network, volume, side=24)))
+
+    assert len(maps) == 40
+    with torch.no_grad():
+        (air,) = network(torch.zeros(1, 24, 24))
+    for number in (10, 15, 16, 39):
+        torch.testing.assert_close(maps[number], air[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(maps[5], air[0])
+
+
 def test_levels_are_averaged_over_their_neighbours_enlarged_and_appended() -> None:
     fine, coarse = torch.arange(9.0).reshape(1, 1, 3, 3), torch.full((1, 2, 1, 1), 7.0)
 
