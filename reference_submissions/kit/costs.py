@@ -24,8 +24,8 @@ class Run:
     """What one start of an image took."""
 
     volumes: int
-    start_s: float  # to load the method; as `measured` it, to start Python and to import as well
-    volume_s: float  # wall clock a volume: reading, scoring, writing
+    start_s: float  # to load the method; as `measured` it, all that is not the volumes': Python, imports, warming up
+    volume_s: float  # wall clock, the median of the volumes but the first: reading, scoring, writing side by side
     memory_bytes: int  # the process's highest, of the host's memory
     device: str  # "CPU", or the GPU's name
     gpu_bytes: int | None = None  # the highest that tensors took; None: no GPU was used

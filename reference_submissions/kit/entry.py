@@ -9,18 +9,24 @@ once, and nothing is written but predictions.
 import argparse
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from reference_submissions.kit import nifti
 from reference_submissions.kit.calibration import Calibration
 from reference_submissions.kit.costs import Run, gpu_of_torch, peak_memory_bytes
 from reference_submissions.kit.detector import Scores, detector_in
 from reference_submissions.kit.fitted import Fitted
+
+NOTHING = np.zeros((0, 0, 0), dtype=np.float32)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,12 +45,12 @@ def main(arguments: list[str] | None = None) -> None:
     begun = time.monotonic()
     model = Fitted.load(detector_in(given.module), given.weights)
     start_s = time.monotonic() - begun
-    volumes = predict(model, task=given.task, data=given.data, pred=given.pred)
+    seconds = predict(model, task=given.task, data=given.data, pred=given.pred)
     device, gpu_bytes = gpu_of_torch()
     run = Run(
-        volumes=volumes,
+        volumes=len(seconds),
         start_s=start_s,
-        volume_s=(time.monotonic() - begun - start_s) / max(volumes, 1),
+        volume_s=statistics.median(seconds[1:] or seconds or [0.0]),
         memory_bytes=peak_memory_bytes(),
         device=device,
         gpu_bytes=gpu_bytes,
@@ -54,21 +60,23 @@ def main(arguments: list[str] | None = None) -> None:
         given.run.write_text(json.dumps(asdict(run)), encoding="utf-8")
 
 
-def predict(model: Fitted, *, task: str, data: Path, pred: Path) -> int:
-    """Predict every scan of a folder; gives how many there were."""
+def predict(model: Fitted, *, task: str, data: Path, pred: Path) -> list[float]:
+    """Predict every scan of a folder; gives the seconds from one that was written to the next."""
     paths = sorted(data.glob("*.nii.gz"))
+    done = [time.monotonic()]  # and then when each was written
     with ThreadPoolExecutor(max_workers=2) as beside:
-        written: Future[None] | None = None
+        written: Future[float] | None = None
         for number, (path, scan) in enumerate(_read_ahead(paths, beside), start=1):
             begun = time.monotonic()
             raw = model.detector.score(scan.voxels)
             print(f"{number}/{len(paths)} {path.name}: {time.monotonic() - begun:.2f} s", flush=True)
             if written is not None:
-                written.result()  # at most one map waits in memory; what went wrong with it ends the program
-            written = beside.submit(_write, model.calibration, task, pred, path.name, raw, scan)
+                done.append(written.result())  # one map waits in memory; what went wrong with it ends the program
+            like = replace(scan, voxels=NOTHING)  # the map is written while further scans fill the memory
+            written = beside.submit(_write, model.calibration, task, pred, path.name, raw, like)
         if written is not None:
-            written.result()
-    return len(paths)
+            done.append(written.result())
+    return [after - before for before, after in pairwise(done)]
 
 
 def _read_ahead(paths: Sequence[Path], beside: ThreadPoolExecutor) -> Iterator[tuple[Path, nifti.Scan]]:
@@ -80,12 +88,13 @@ def _read_ahead(paths: Sequence[Path], beside: ThreadPoolExecutor) -> Iterator[t
         yield path, scan
 
 
-def _write(calibration: Calibration, task: str, pred: Path, name: str, raw: Scores, scan: nifti.Scan) -> None:
-    """Calibrate and write what the task asks for."""
+def _write(calibration: Calibration, task: str, pred: Path, name: str, raw: Scores, like: nifti.Scan) -> float:
+    """Calibrate and write what the task asks for; gives when that was done, of a monotonic clock."""
     if task == "sample":
         (pred / f"{name}.txt").write_text(f"{calibration.of_sample(raw.sample)!r}\n", encoding="ascii")
     else:
-        nifti.write(pred / name, calibration.of_voxels(raw.voxels), scan)
+        nifti.write(pred / name, calibration.of_voxels(raw.voxels), like)
+    return time.monotonic()
 
 
 if __name__ == "__main__":
