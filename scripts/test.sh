@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 if [ "$*" = tests ]; then
   make --no-print-directory lint
-  MOOD_TESTS_REQUIRE=all .venv/bin/pytest tests
+  MOOD_TESTS_REQUIRE=all .venv/bin/python -m pytest -p tests.sharing -n 2 tests
 else
   .venv/bin/pytest "$@"
 fi
