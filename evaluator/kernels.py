@@ -182,7 +182,7 @@ class _Counter:
         self._most_pending = most_pending
         self._pending = 0
         self._tables: Tables = np.zeros((TABLES, TABLE), dtype=np.uint32)
-        self._counts: Counts = np.zeros(PATTERNS, dtype=np.int64)
+        self._emptied: Counts | None = None  # what the tables held when they were emptied
 
     def add(self, patterns: Patterns, blank: Blank) -> None:
         if patterns.size <= self._most_pending:
@@ -196,7 +196,9 @@ class _Counter:
         self._loops.count_runs(patterns, starts, lengths, self._room_for(int(lengths.sum())))
 
     def counts(self) -> Counts:
-        return self._counts + self._sums() if self._pending else self._counts.copy()
+        found = self._tables[:, :PATTERNS].sum(axis=0, dtype=np.uint32)  # as many as are pending, at most
+        counts: Counts = found.astype(np.int64)
+        return counts if self._emptied is None else counts + self._emptied
 
     def _room_for(self, count: int) -> Tables:
         if self._pending + count > self._most_pending:
@@ -204,13 +206,8 @@ class _Counter:
         self._pending += count
         return self._tables
 
-    def _sums(self) -> Tables:
-        """Over the tables: each is at most what is pending."""
-        found: Tables = self._tables[:, :PATTERNS].sum(axis=0, dtype=np.uint32)
-        return found
-
     def _empty(self) -> None:
-        self._counts += self._sums()
+        self._emptied = self.counts()
         self._tables[:] = 0
         self._pending = 0
 
