@@ -1,7 +1,8 @@
 """The inner loops of scoring, compiled: see `evaluator.kernels`, which finds them where numba is installed.
 
 Conversion is arithmetic on the bits, without branches, so that it becomes vector code on any processor; it
-needs no half-precision instructions. The layout of the formats is that of IEEE 754-2019, 3.4.
+needs no half-precision instructions. What may be tuned is an argument: a cache of compiled code does not see that a
+number of another module has changed. The layout of the formats is that of IEEE 754-2019, 3.4.
 """
 
 from collections.abc import Callable
@@ -141,19 +142,19 @@ def _doubles_change(values: NDArray[np.float64]) -> bool:
     return bool(changed)
 
 
-@_compiled(types.boolean, _read(types.float32), _written(types.uint16), _written(types.boolean))
-def _singles(values: NDArray[np.float32], out: Patterns, blank: Blank) -> bool:
+@_compiled(types.boolean, _read(types.float32), _written(types.uint16), _written(types.boolean), types.int64)
+def _singles(values: NDArray[np.float32], out: Patterns, blank: Blank, size: int) -> bool:
     """Round block by block, and tell whether that changes a score."""
     changed = False
-    whole = values.size // BLOCK
-    words, each = values[: whole * BLOCK].view(np.uint64), np.uint64(BLOCK >> 1)
+    whole = values.size // size
+    words, each = values[: whole * size].view(np.uint64), np.uint64(size >> 1)
     for number in range(blank.size):
         first = np.uint64(number) * each
         is_blank = number < whole and _is_zero(words, first, first + each)
         if is_blank and blank[number]:
             continue
         blank[number] = is_blank
-        start, stop = number * BLOCK, min((number + 1) * BLOCK, values.size)
+        start, stop = number * size, min((number + 1) * size, values.size)
         block, rounded = values[start:stop], out[start:stop]
         if is_blank:
             rounded[:] = SIGN
@@ -165,19 +166,19 @@ def _singles(values: NDArray[np.float32], out: Patterns, blank: Blank) -> bool:
     return changed
 
 
-@_compiled(types.boolean, _read(types.float64), _written(types.uint16), _written(types.boolean))
-def _doubles(values: NDArray[np.float64], out: Patterns, blank: Blank) -> bool:
+@_compiled(types.boolean, _read(types.float64), _written(types.uint16), _written(types.boolean), types.int64)
+def _doubles(values: NDArray[np.float64], out: Patterns, blank: Blank, size: int) -> bool:
     """Do the same for float64."""
     changed = False
-    whole = values.size // BLOCK
-    words, each = values[: whole * BLOCK].view(np.uint64), np.uint64(BLOCK)
+    whole = values.size // size
+    words, each = values[: whole * size].view(np.uint64), np.uint64(size)
     for number in range(blank.size):
         first = np.uint64(number) * each
         is_blank = number < whole and _is_zero(words, first, first + each)
         if is_blank and blank[number]:
             continue
         blank[number] = is_blank
-        start, stop = number * BLOCK, min((number + 1) * BLOCK, values.size)
+        start, stop = number * size, min((number + 1) * size, values.size)
         block, rounded = values[start:stop], out[start:stop]
         if is_blank:
             rounded[:] = SIGN
@@ -188,12 +189,12 @@ def _doubles(values: NDArray[np.float64], out: Patterns, blank: Blank) -> bool:
     return changed
 
 
-@_compiled(types.void, _read(types.uint16), _read(types.boolean), _written(types.uint32, 2))
-def _count(patterns: Patterns, blank: Blank, tables: Tables) -> None:
+@_compiled(types.void, _read(types.uint16), _read(types.boolean), types.int64, _written(types.uint32, 2))
+def _count(patterns: Patterns, blank: Blank, size: int, tables: Tables) -> None:
     """Count each pattern in the table whose turn it is; four zeros at once, and whole blocks of them."""
     zeros = np.uint32(0)
     for number in range(blank.size):
-        start, stop = number * BLOCK, min((number + 1) * BLOCK, patterns.size)
+        start, stop = number * size, min((number + 1) * size, patterns.size)
         if blank[number]:
             zeros += np.uint32(stop - start)
             continue
@@ -262,7 +263,7 @@ def _highest(patterns: Patterns) -> np.uint16:
 
 
 def _patterns(values: Values, out: Patterns, blank: Blank) -> bool:
-    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out, blank))
+    return bool((_singles if values.dtype == np.float32 else _doubles)(values, out, blank, BLOCK))
 
 
 def _runs(mask: Mask, row: int) -> tuple[Indices, Indices]:
@@ -275,7 +276,7 @@ def _runs(mask: Mask, row: int) -> tuple[Indices, Indices]:
 COMPILED: Final = Loops(
     name="numba",
     patterns=_patterns,
-    count=_count,
+    count=lambda patterns, blank, tables: _count(patterns, blank, BLOCK, tables),
     count_runs=_count_runs,
     highest=lambda patterns: int(_highest(patterns)),
     runs=_runs,
