@@ -65,7 +65,7 @@ def main(
                 found = toy_threshold(toy_predictions, toy_labels, workers=workers, progress=on_case)
             threshold = found if threshold is None else threshold
             object_threshold = found if object_threshold is None and not voxels_only else object_threshold
-        dealt = read_deal(deal, dataset) if deal else None
+        dealt = read_deal(deal, dataset, task=task) if deal else None
         with progress(task) as on_case:
             evaluation = evaluate(
                 task,

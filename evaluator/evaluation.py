@@ -98,10 +98,10 @@ def evaluate(
     )
 
 
-def read_deal(path: Path, dataset: str | None = None) -> Deal:
+def read_deal(path: Path, dataset: str | None = None, *, task: str = PIXEL) -> Deal | None:
     """Read a list of lists of case file names or, with `dataset`, the official deal of a challenge's deal.json.
 
-    Whether it fits the cases is for `evaluate` to say. Raises EvaluationError.
+    A challenge deals the pixel task's cases alone: for the sample task that is None, all cases. Whether it fits the cases is for `evaluate` to say. Raises EvaluationError.
     """
     try:
         content = path.read_bytes()
@@ -112,6 +112,8 @@ def read_deal(path: Path, dataset: str | None = None) -> Deal:
         raise EvaluationError(f"{path}: is not JSON: {error}") from error
     if isinstance(found, dict) and "datasets" in found:
         found = _dealt_for(path, content, dataset)
+        if task == SAMPLE:
+            return None
     elif dataset is not None:
         raise EvaluationError(f"{path}: is not the deal.json of a challenge, so there is no data set to name")
     return _believed(path, found)

@@ -308,6 +308,7 @@ def test_challenges_own_deal_is_read_for_a_data_set(tmp_path: Path) -> None:
     content = json.dumps({"batch_size": 1, "datasets": {"brain": brain}}).encode()
     path = write(tmp_path / "deal.json", content)
     assert read_deal(path, "brain") == (("a.nii.gz",), ("b.nii.gz",))
+    assert read_deal(path, "brain", task="sample") is None  # its batches are of the pixel task's cases alone
     for dataset, complaint in ((None, "name one with --dataset"), ("abdom", "abdom is none of them")):
         with pytest.raises(EvaluationError, match=f"holds the deals of brain: {complaint}"):
             read_deal(path, dataset)
