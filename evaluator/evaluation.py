@@ -101,7 +101,8 @@ def evaluate(
 def read_deal(path: Path, dataset: str | None = None, *, task: str = PIXEL) -> Deal | None:
     """Read a list of lists of case file names or, with `dataset`, the official deal of a challenge's deal.json.
 
-    A challenge deals the pixel task's cases alone: for the sample task that is None, all cases. Whether it fits the cases is for `evaluate` to say. Raises EvaluationError.
+    A challenge deals the pixel task's cases alone: for the sample task that is None, all cases. Whether the deal fits
+    the cases is for `evaluate` to say. Raises EvaluationError.
     """
     try:
         content = path.read_bytes()
