@@ -26,7 +26,7 @@ from evaluator.readings import Status
 
 SUFFIX: Final = ".nii.gz"
 _SLAB_BYTES: Final = 1 << 19
-SLAB_VOXELS: Final = 1 << 18  # counts and slab together stay in a core's cache
+SLAB_VOXELS: Final = 1 << 17  # counts and slab together stay in a core's cache
 MOST_OFFSET_BYTES: Final = 1 << 24  # between a header and its volume: extensions
 MOST_TEXT_BYTES: Final = 1 << 16  # of a sample score's file; its first line counts
 _POSITIVE_ABOVE: Final = 0.5
