@@ -23,16 +23,19 @@ from reference_submissions.vae.detector import Design, Score, Vae
 
 SQUARES = 3  # at most; one at least
 SIDES = (0.1, 0.5)  # of a square, in sides of a slice; "randomly sized" is all that is published
+CLIP = 1.5  # of pixels, in standard deviations of the body
 
 DESIGNS: Mapping[Preset, Design] = MappingProxyType({
-    Preset.TINY: Design(side=16, widths=(8, 16), latent=8, score=Score.COMBI, grids=True, laplace=True, draws=2),
+    Preset.TINY: Design(
+        side=16, widths=(8, 16), latent=8, score=Score.COMBI, grids=True, laplace=True, clip=CLIP, draws=2
+    ),
     # Fewer channels, and a faster rate for so few steps.
     Preset.SMALL: Design(
-        side=64, widths=(16, 32, 64, 128), latent=64, score=Score.COMBI, grids=True, laplace=True
+        side=64, widths=(16, 32, 64, 128), latent=64, score=Score.COMBI, grids=True, laplace=True, clip=CLIP
     ),
     Preset.PAPER: Design(
-        side=64, widths=(16, 64, 256, 1024), latent=1024, score=Score.COMBI, grids=True, laplace=True, draws=50,
-        augmented=True,
+        side=64, widths=(16, 64, 256, 1024), latent=1024, score=Score.COMBI, grids=True, laplace=True, clip=CLIP,
+        draws=50, augmented=True,
     ),
 })  # fmt: skip
 PLANS: Mapping[Preset, Plan] = MappingProxyType({

@@ -58,9 +58,9 @@ class Design:
     grids: bool = False  # convolutions know where they are (CoordConv)
     c: float = 1.0  # the standard deviation of p(x|z), in those of the body's intensities
     laplace: bool = False  # p(x|z) is a Laplace distribution of scale c instead: Rec = |x - g(z)| / c
-    clip: float = 1.5  # standard deviations that a pixel may lie from its body's mean
+    clip: float = 3.0  # standard deviations that a pixel may lie from its body's mean
     draws: int = 10  # noisy copies of a slice to a SmoothGrad, draws of z to a variance
-    noise: float = 0.3  # of those copies, standard deviation: a tenth of the range of 2 clip
+    noise: float = 0.3  # of those copies, standard deviation
     steps: int = 40  # of restoration
     rate: float = 0.1  # of restoration's steps
     variation: float = 0.1  # lambda of equation 4.4
