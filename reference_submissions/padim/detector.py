@@ -69,13 +69,16 @@ class Moments:
         self.mean += step * (new / total)
         self.count = total
 
-    def whitening(self, *, shared: float) -> torch.Tensor:
+    @property
+    def covariance(self) -> torch.Tensor:
+        """Of each place. (P, d, d)."""
+        return self.scatter / max(self.count - 1, 1)
+
+    def whitening(self, *, shared: float, ridge: float) -> torch.Tensor:
         """W of each place, lower triangular, with which |W (x - mean)| is the Mahalanobis distance. (P, d, d)."""
-        covariance = self.scatter / max(self.count - 1, 1)
-        variance = covariance.diagonal(dim1=1, dim2=2).mean()
-        covariance = (1 - shared) * covariance + shared * covariance.mean(dim=0)
+        covariance = (1 - shared) * self.covariance + shared * self.covariance.mean(dim=0)
         one = torch.eye(covariance.shape[1], device=covariance.device)
-        lower = torch.linalg.cholesky(covariance + one * (REGULARISATION * variance + FLOOR))
+        lower = torch.linalg.cholesky(covariance + one * ridge)
         whitening: torch.Tensor = torch.linalg.solve_triangular(lower, one, upper=False)
         return whitening
 
@@ -109,12 +112,13 @@ class Padim(Detector):
                 if np.any(belongs == band):
                     moments.add(features[:, torch.from_numpy(belongs == band)])
             say(f"{number}/{len(volumes)} volumes")
+        ridge = ridge_of(bands)
         return cls(
             network=network,
             side=options.side,
             chosen=chosen,
             means=halved(torch.stack([moments.mean for moments in bands])),
-            whitenings=halved(torch.stack([moments.whitening(shared=options.shared) for moments in bands])),
+            whitenings=halved(torch.stack([moments.whitening(shared=options.shared, ridge=ridge) for moments in bands])),
         )
 
     def score(self, volume: Array) -> Scores:
@@ -161,6 +165,12 @@ class Padim(Detector):
         """The Gaussians are learnt, if not trained; the network is brought along."""
         fixed = state.count(self.network).fixed
         return Parameters(trainable=self.means.numel() + self.whitenings.numel(), fixed=fixed)
+
+
+def ridge_of(bands: Sequence[Moments]) -> float:
+    """What is added to every variance: of all bands alike, for one that holds only air has next to none of its own."""
+    variances = [moments.covariance.diagonal(dim1=1, dim2=2).mean() for moments in bands]
+    return REGULARISATION * float(torch.stack(variances).mean()) + FLOOR
 
 
 def of_slices(slices: Array) -> float:

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
@@ -6,7 +7,7 @@ from scipy.spatial.distance import mahalanobis
 from reference_submissions.kit.checks import phantom
 from reference_submissions.kit.detector import Preset
 from reference_submissions.kit.training import seeded
-from reference_submissions.padim.detector import FLOOR, REGULARISATION, Moments, Padim, band_of, of_slices
+from reference_submissions.padim.detector import FLOOR, REGULARISATION, Moments, Padim, band_of, of_slices, ridge_of
 from tests.reference_submissions.spheres import auroc, with_sphere
 
 
@@ -34,10 +35,11 @@ def test_whitened_length_is_scipys_mahalanobis_distance() -> None:
     moments = Moments.none(2, 5, torch.device("cpu"))
     moments.add(slices)
 
-    whitening = moments.whitening(shared=0)
+    ridge = ridge_of([moments])
+    whitening = moments.whitening(shared=0, ridge=ridge)
 
     covariances = np.stack([np.cov(place.numpy().T) for place in slices])
-    ridge = REGULARISATION * np.mean([np.diag(each) for each in covariances]) + FLOOR
+    assert ridge == pytest.approx(REGULARISATION * np.mean([np.diag(each) for each in covariances]) + FLOOR)
     for place, covariance in enumerate(covariances):
         x = slices[place, 0]
         theirs = mahalanobis(x.numpy(), moments.mean[place].numpy(), np.linalg.inv(covariance + ridge * np.eye(5)))
@@ -52,6 +54,17 @@ def test_slices_are_dealt_to_bands_by_height() -> None:
 def test_a_volume_scores_the_mean_of_its_highest_slices() -> None:
     assert of_slices(np.array([1, 8, 3, 4, 7, 2, 5, 6], dtype=np.float32)) == 7.5
     assert of_slices(np.array([2, 3], dtype=np.float32)) == 3
+
+
+def test_a_band_of_air_is_no_strict_measure_for_a_body_that_reaches_into_it() -> None:
+    def in_air(seed: int, *, below: int) -> npt.NDArray[np.float32]:
+        return np.pad(phantom(seed), ((0, 0), (0, 0), (below, 48 - below)))  # 24 slices of a body in 72, two bands
+
+    fitted = Padim.fit([in_air(seed, below=0) for seed in range(10)], preset=Preset.TINY, seed=0, say=print)
+
+    where_taught, into_the_air = (fitted.score(in_air(50, below=below)).sample for below in (0, 24))
+
+    assert where_taught < into_the_air < 20 * where_taught
 
 
 def test_spheres_lie_far_from_the_gaussians(fitted: Padim) -> None:
