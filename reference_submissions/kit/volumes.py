@@ -30,7 +30,11 @@ class Files(Sequence[Array]):
     def __getitem__(self, index: int | slice) -> "Array | Files":
         if isinstance(index, slice):
             return Files(self.paths[index])
-        return nifti.read(self.paths[index]).voxels
+        path = self.paths[index]
+        voxels = nifti.read(path).voxels
+        if amiss := voxels.size - np.count_nonzero(np.isfinite(voxels)):
+            raise ValueError(f"{path}: {amiss} of {voxels.size} voxels are not finite; put it right, or leave it out")
+        return voxels
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -70,5 +74,5 @@ def held_out(count: int, *, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """
     n_out = max(1, round(share * count))
     if n_out >= count:
-        raise ValueError(f"{count} normal volumes: too few to hold {n_out} out")
+        raise ValueError(f"{count} normal volumes to learn from: too few to hold {n_out} of them out")
     return np.random.default_rng(seed).permutation(count) < n_out

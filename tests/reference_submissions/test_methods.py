@@ -30,6 +30,21 @@ def fitted(request: pytest.FixtureRequest) -> tuple[str, Fitted]:
     return request.param, Fitted.fit(Pca, normal, preset=Preset.SMALL, seed=0, say=str)
 
 
+def test_what_is_no_number_in_a_scan_is_background(fitted: tuple[str, Fitted]) -> None:
+    dataset, model = fitted
+    holed = scan(dataset, 50)
+    holed[0, 0, 0] = np.nan
+    filled = np.nan_to_num(holed, nan=0)
+
+    np.testing.assert_array_equal(model.score(holed).voxels, model.score(filled).voxels)
+    assert np.isnan(holed[0, 0, 0])
+
+
+def test_too_few_volumes_are_told_with_what_they_are_kept_for() -> None:
+    with pytest.raises(ValueError, match="4 volumes, 1 of them kept to calibrate: 3 normal volumes, PCA needs 4"):
+        Fitted.fit(Pca, [scan("brain", seed) for seed in range(4)], preset=Preset.SMALL, seed=0, say=str)
+
+
 def test_a_constant_scores_0() -> None:
     scores = Constant().score(scan("brain", 0))
 

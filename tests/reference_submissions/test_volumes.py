@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -14,6 +15,15 @@ def test_scans_of_a_folder_are_read_by_name_when_asked_for(data: Path) -> None:
     assert files[-1].max() == 0
     assert files[0].dtype == np.float32
     assert [path.name for path in files[1:].paths] == ["a1.nii.gz", "c0.nii.gz"]
+
+
+def test_a_scan_with_what_is_no_number_is_named(tmp_path: Path) -> None:
+    voxels = np.zeros((4, 4, 4), dtype=np.float32)
+    voxels[0, 0, :2] = np.nan, np.inf
+    nib.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / "holed.nii.gz")
+
+    with pytest.raises(ValueError, match=r"holed\.nii\.gz: 2 of 64 voxels are not finite"):
+        Files.of(tmp_path)[0]
 
 
 def test_a_part_of_a_part_reads_the_right_volumes() -> None:
@@ -38,5 +48,5 @@ def test_a_split_deals_every_volume_once_and_keeps_their_order() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_volumes_to_hold_one_out_are_refused(count: int) -> None:
-    with pytest.raises(ValueError, match=f"{count} normal volumes: too few"):
+    with pytest.raises(ValueError, match=f"{count} normal volumes to learn from: too few"):
         split([np.zeros((1, 1, 1), np.float32)] * count, share=0.2, seed=0)
