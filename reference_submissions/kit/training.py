@@ -69,7 +69,8 @@ def teach(
     """Teach a network with Adam and leave it with its best weights, ready to predict.
 
     `loss` gets row numbers and a generator for whatever it draws; what is held out is always drawn alike, so that
-    its losses can be compared. Raises ValueError where a loss is not finite in a whole epoch.
+    its losses can be compared. It ends where the loss is no longer finite: weights do not recover. Raises ValueError
+    where that is so before any held-out loss was finite.
     """
     rng = np.random.default_rng(seed)
     start = time.monotonic()
@@ -93,6 +94,9 @@ def teach(
         say(f"epoch {epoch}/{plan.epochs}: loss {mean:.4g}, held out {checked:.4g}, {time.monotonic() - start:.0f} s")
         if checked < best:
             best, best_epoch, weights = checked, epoch, copy.deepcopy(network.state_dict())
+        if not math.isfinite(mean):
+            say("the loss is not finite: done")
+            break
         late = epoch - best_epoch
         if plan.patience is not None and late >= plan.patience:
             say(f"no better for {late} epochs: done")
@@ -101,7 +105,7 @@ def teach(
             for group in optimizer.param_groups:
                 group["lr"] /= 10
     if not math.isfinite(best):
-        raise ValueError(f"the held-out loss was never finite in {plan.epochs} epochs: {checked}")
+        raise ValueError(f"the held-out loss was never finite in {epoch} epochs: {checked}")
     network.load_state_dict(weights)
     network.eval()
     return Taught(epochs=epoch, best_loss=best, seconds=time.monotonic() - start)

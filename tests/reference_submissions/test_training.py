@@ -83,6 +83,21 @@ def test_losses_that_are_never_finite_are_an_error() -> None:
         run(Plan(epochs=2, batch=20, rate=1.0), [float("nan")] * 2)
 
 
+def test_it_ends_with_the_best_weights_where_the_loss_is_no_number_any_more() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+
+    def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
+        del rows, rng
+        return -network.weight.sum() * (float("nan") if network.weight.item() > 1.5 else 1.0)
+
+    plan = Plan(epochs=9, batch=20, rate=1.0)
+    taught = teach(network, loss, taught=TAUGHT, held_out=HELD_OUT[:1], plan=plan, seed=0, say=str)
+
+    assert taught.epochs == 3
+    assert network.weight.item() == pytest.approx(1, rel=1e-3)
+
+
 def test_weights_survive_the_disk_in_half_precision(tmp_path: Path) -> None:
     network, _ = line()
     state.save(network, tmp_path / "w.pt")
