@@ -76,6 +76,7 @@ class Method:
         cost = Cost(
             method=detector.name,
             preset=preset,
+            seed=seed,
             trainable_parameters=parameters.trainable,
             fixed_parameters=parameters.fixed,
             training_volumes=len(volumes),

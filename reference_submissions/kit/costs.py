@@ -16,6 +16,7 @@ from reference_submissions.kit.detector import Preset
 
 FILE = "cost.json"
 STATUS = Path("/proc/self/status")
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # as the Dockerfile has it
 KIBIBYTE = 1024
 
 
@@ -45,6 +46,7 @@ class Cost:
 
     method: str
     preset: Preset
+    seed: int  # of training
     trainable_parameters: int
     fixed_parameters: int
     training_volumes: int
@@ -85,7 +87,7 @@ def measured(module: str, weights: Path, scans: Sequence[Path], *, roots: Sequen
             check=False,
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(roots)},
+            env=os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(roots)},
         )
         if done.returncode != 0:
             raise ChildProcessError(f"{module} ended with {done.returncode}:\n{done.stderr[-4000:]}")

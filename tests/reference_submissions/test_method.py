@@ -44,6 +44,7 @@ def test_training_writes_what_it_took_on_each_data_set(weights: Path) -> None:
 
     assert cost.method == "small_torch"
     assert cost.preset is Preset.TINY
+    assert cost.seed == 0
     assert cost.trainable_parameters == 4 * 9 + 4 + 4 * 9 + 1
     assert cost.training_volumes == 8
     assert tuple(cost.volume_shape) == (SIDE,) * 3
