@@ -138,8 +138,8 @@ class Stack:
 
     def at(self, volume: int, height: float) -> int:
         """The row of a volume's slice that lies nearest to a height."""
-        rows = np.flatnonzero(self.volume == volume)
-        return int(rows[np.argmin(np.abs(self.height[rows] - height))])
+        first, end = np.searchsorted(self.volume, [volume, volume + 1])  # rows lie in the order of the volumes
+        return int(first + np.argmin(np.abs(self.height[first:end] - height)))
 
     def split(self, *, share: float, seed: int) -> tuple[Rows, Rows]:
         """Deal the rows into those to learn from and those of volumes held out, as `volumes.held_out` says."""
