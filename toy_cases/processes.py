@@ -80,7 +80,10 @@ def sensible_count(*, largest_voxels: int, work_voxels: int) -> int:
     if work_voxels < FEW_VOXELS:
         return 1
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(len(os.sched_getaffinity(0)), free // (BYTES_PER_VOXEL * largest_voxels)))
+    bound = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )  # not on macOS
+    return max(1, min(bound, free // (BYTES_PER_VOXEL * largest_voxels)))
 
 
 _maker: list[Maker] = []  # of this process, once it has begun

@@ -21,6 +21,15 @@ def test_threads_follow_the_container_s_share(
     assert device.processors() == expected
 
 
+def test_where_a_process_cannot_be_bound_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    monkeypatch.setattr(device, "QUOTAS", ())
+
+    assert device.processors() == 5
+
+
 def test_older_control_groups_state_it_in_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "quota").write_text("-1\n")
     (tmp_path / "period").write_text("100000\n")
