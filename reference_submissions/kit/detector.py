@@ -69,7 +69,7 @@ class Detector(ABC):
     def fit(cls, volumes: Sequence[Array], *, preset: Preset, seed: int, say: Say) -> Self:
         """Learn from normal volumes: each is read when it is asked for, any number of times.
 
-        The same volumes, preset and seed give the same detector on the same machine.
+        The same volumes, preset and seed give the same detector on the same processor; a GPU may round otherwise.
         """
 
     @abstractmethod

@@ -112,13 +112,13 @@ class Padim(Detector):
                 if np.any(belongs == band):
                     moments.add(features[:, torch.from_numpy(belongs == band)])
             say(f"{number}/{len(volumes)} volumes")
-        ridge = ridge_of(bands)
+        shared, ridge = options.shared, ridge_of(bands)
         return cls(
             network=network,
             side=options.side,
             chosen=chosen,
             means=halved(torch.stack([moments.mean for moments in bands])),
-            whitenings=halved(torch.stack([moments.whitening(shared=options.shared, ridge=ridge) for moments in bands])),
+            whitenings=halved(torch.stack([moments.whitening(shared=shared, ridge=ridge) for moments in bands])),
         )
 
     def score(self, volume: Array) -> Scores:

@@ -322,7 +322,8 @@ class Vae(Sliced[Design]):
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
             slices = device.tensor(stack[rows][:, None], where)  # (b, 1, side, side)
             if design.augmented and self.network.training:
-                slices = augmented(slices, rng)
+                with torch.autocast(where.type, enabled=False):  # half precision would move pixels
+                    slices = augmented(slices, rng)
             theirs = np.array([[bodies[number].mean, bodies[number].spread] for number in stack.volume[rows]])
             mean, spread = device.tensor(theirs.T[..., None, None, None], where)  # (b, 1, 1, 1) each
             return self.loss(standardised(slices, mean, spread, design.clip), rng)
