@@ -1,6 +1,8 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -18,7 +20,9 @@ def test_what_the_probe_prints_can_be_read() -> None:
 
 
 def test_a_platform_takes_its_own_wheels_and_older_ones() -> None:
-    platform = Platform.parse("some warning\npython 3 11 x86_64 2.19\nhas Some_Thing 1.2+cpu\nhas setuptools 66\n")
+    platform = Platform.parse(
+        "some warning\npython 3 11 x86_64 2.19\nhas Some_Thing 1.2+cpu\nhas setuptools 66\nhas debs 2ubuntu1\n"
+    )
 
     assert platform == Platform(python="3.11", machine="x86_64", glibc_minor=19, installed={"some-thing": "1.2+cpu"})
     assert platform.tags == [
@@ -35,23 +39,80 @@ def test_a_base_that_will_not_do_is_refused(printed: str) -> None:
         Platform.parse(printed)
 
 
-def test_what_is_installed_keeps_its_version_and_is_not_fetched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def offer(index: Path, name: str, version: str, *needs: str) -> None:
+    """Put a wheel without code into an index."""
+    index.mkdir(exist_ok=True)
+    described = f"{name}-{version}.dist-info"
+    with ZipFile(index / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        required = "".join(f"Requires-Dist: {need}\n" for need in needs)
+        wheel.writestr(f"{described}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
+        wheel.writestr(f"{described}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{described}/RECORD", "")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where pip looks."""
+    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(tmp_path / "index")}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    return tmp_path / "index"
+
+
+def fetched(folder: Path, packages: list[str], **installed: str) -> set[str]:
+    """What is fetched for a platform, as name-version."""
+    platform = Platform(python="3.11", machine="x86_64", glibc_minor=36, installed=installed)
+    wheels.download(platform, packages, folder / "wheels")
+    return {"-".join(path.name.split("-")[:2]) for path in (folder / "wheels").iterdir()}
+
+
+def test_what_is_installed_keeps_its_version_and_is_not_fetched(index: Path, tmp_path: Path) -> None:
+    offer(index, "numpy", "2.2")
+    offer(index, "tool", "1.0", "numpy>=2", "small")
+    offer(index, "small", "1.0")
+
+    assert fetched(tmp_path, ["tool"], numpy="2.1") == {"tool-1.0", "small-1.0"}
+
+
+def test_a_gpu_base_s_torch_that_no_index_has_is_built_upon(index: Path, tmp_path: Path) -> None:
+    offer(index, "torch", "2.9.0", "nvidia_cublas==12.8")  # the public build would want another CUDA than the base's
+    offer(index, "torchvision", "0.24.0", "torch==2.9.0")
+
+    of_the_base = {"torch": "2.9.0+cu126", "nvidia-cublas": "12.6"}
+    assert fetched(tmp_path, ["torchvision"], **of_the_base) == {"torchvision-0.24.0"}
+
+
+def test_what_is_installed_in_a_version_that_will_not_do_is_refused(index: Path, tmp_path: Path) -> None:
+    offer(index, "timm", "1.0")
+
+    with pytest.raises(wheels.WheelsNotFoundError, match=r"Cannot install timm>=1\.0"):
+        fetched(tmp_path, ["timm>=1.0"], timm="0.4")
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        (["torch"], "torch-2.13.0"),
+        (["Torch >= 2.4"], "torch-2.13.0"),
+        (["monai"], "torch-2.13.0"),  # which needs it
+        (["torch<2.10"], "torch-2.9.0"),
+    ],
+)
+def test_torch_is_pinned_where_the_method_allows_that(
+    packages: list[str], expected: str, index: Path, tmp_path: Path
 ) -> None:
-    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        constraints = Path(command[command.index("--constraint") + 1]).read_text()
-        assert constraints == "numpy==2.1\n"
-        assert command[-1] == "torch==2.13.0"
-        for wheel in ("numpy-2.1-cp311-cp311-linux.whl", "torch-2.13.0-cp311-cp311-linux.whl"):
-            (tmp_path / "wheels" / wheel).touch()
-        return subprocess.CompletedProcess(command, 0, "", "")
+    for version in ("2.9.0", "2.13.0", "2.14.0"):
+        offer(index, "torch", version)
+    offer(index, "monai", "1.0", "torch")
 
-    monkeypatch.setattr(subprocess, "run", pip)
-    platform = Platform(python="3.11", machine="x86_64", glibc_minor=36, installed={"numpy": "2.1"})
+    assert expected in fetched(tmp_path, packages)
 
-    wheels.download(platform, ["torch"], tmp_path / "wheels")
 
-    assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["torch-2.13.0-cp311-cp311-linux.whl"]
+def test_what_lacks_is_told_by_a_requirement_s_name_and_versions() -> None:
+    has = {"timm": "1.0.3", "torch": "2.9.0+cu126"}
+    platform = Platform(python="3.11", machine="x86_64", glibc_minor=36, installed=has)
+
+    asked = ["timm>=1.0", "Torch==2.9.0", "timm[extra]", "timm>=1.1", "monai>=1"]
+    assert platform.lacks(asked) == ["timm>=1.1", "monai>=1"]
 
 
 def test_what_pip_said_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
