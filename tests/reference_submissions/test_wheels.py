@@ -1,13 +1,12 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
 from reference_submissions import wheels
 from reference_submissions.wheels import PROBE, Platform
+from tests.reference_submissions.indexes import environment, offer
 
 
 def test_what_the_probe_prints_can_be_read() -> None:
@@ -39,23 +38,13 @@ def test_a_base_that_will_not_do_is_refused(printed: str) -> None:
         Platform.parse(printed)
 
 
-def offer(index: Path, name: str, version: str, *needs: str) -> None:
-    """Put a wheel without code into an index."""
-    index.mkdir(exist_ok=True)
-    described = f"{name}-{version}.dist-info"
-    with ZipFile(index / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        required = "".join(f"Requires-Dist: {need}\n" for need in needs)
-        wheel.writestr(f"{described}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
-        wheel.writestr(f"{described}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{described}/RECORD", "")
-
-
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only place where pip looks."""
-    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(tmp_path / "index")}.items():
-        monkeypatch.setenv(f"PIP_{name}", value)
-    return tmp_path / "index"
+    folder = tmp_path / "index"
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    return folder
 
 
 def fetched(folder: Path, packages: list[str], **installed: str) -> set[str]:
