@@ -5,14 +5,15 @@ import shutil
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import typer
 
-from cli.console import complain
+from cli.console import complain, size
 from cli.layers import with_packages
 from reference_submissions import context, wheels
+from reference_submissions.kit.costs import Cost
 from reference_submissions.kit.detector import Preset
 from reference_submissions.method import METHODS, Method
 from toy_cases.build import write_training
@@ -24,7 +25,9 @@ Say = Callable[[str], object]
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 LOCAL_BASE = ("mood-base", "bookworm")
 PREFIX = "mood-reference"  # of the images' names
+SEED = 2020
 PULL_TIMEOUT_S = 60  # without a network the engine answers at once; a slow registry gets a minute
+NAMED_PULL_TIMEOUT_S = 600  # of silence: a layer of CUDA has gigabytes to unpack
 DEBIAN_PACKAGES = "python3,python3-pip,python-is-python3,ca-certificates"
 # Gone from the root: what no container reads. Lists and caches of apt alone are half of it.
 DEAD_WEIGHT = (
@@ -43,13 +46,17 @@ class NoBaseError(Exception):
 @app.command()
 def images(
     names: list[str] = typer.Argument(None, help="reference submissions, or folders with a detector.py; all of ours"),
-    base: str | None = typer.Option(None, help="the image to build on; needs `python` 3 with pip"),
+    base: str | None = typer.Option(
+        None, help="the image to build on, pulled where it is not here; needs `python` 3 with pip"
+    ),
     training: Path | None = typer.Option(
         None, help="normal volumes, one folder a data set; phantoms are drawn where it is not given"
     ),
     count: int = typer.Option(40, min=8, help="how many phantoms to draw for each data set"),
-    preset: Preset = typer.Option(Preset.SMALL, help="how much work training is"),
-    seed: int = typer.Option(2020, help="of whatever training draws"),
+    preset: Preset | None = typer.Option(
+        None, help=f"how much work training is; {Preset.SMALL}, or what kept weights have"
+    ),
+    seed: int | None = typer.Option(None, help=f"of whatever training draws; {SEED}, or what kept weights have"),
     weights: Path | None = typer.Option(None, help="keep weights in this folder; what is trained there is not again"),
     contexts: Path | None = typer.Option(
         None, help="write folders for `docker build` here and build nothing: no Docker engine is needed"
@@ -61,6 +68,8 @@ def images(
         try:
             methods = usable(names, say=typer.echo)
             weights = weights or work / "weights"
+            verify_apart(methods, weights=weights, contexts=contexts)
+            verify_kept(methods, weights=weights, preset=preset, seed=seed)
             if training is None and not all(is_trained(method, weights) for method in methods):
                 training = work / "training"
                 typer.echo(f"drawing {count} phantoms for each data set")
@@ -69,6 +78,7 @@ def images(
                 train(methods, training=training, weights=weights, preset=preset, seed=seed, say=typer.echo)
             if contexts is not None:
                 for method in methods:
+                    typer.echo(f"{method.name}: {contents(method)}")
                     typer.echo(context.prepare(method, weights / method.name, contexts / method.name))
                 return
             built = build(Engine(), methods, weights=weights, work=work, say=typer.echo, base=base)
@@ -86,7 +96,7 @@ def usable(names: Iterable[str], *, say: Say) -> list[Method]:
     found, lacking = [], defaultdict[str | None, list[str]](list)
     for method in [Method.find(name) for name in names or METHODS]:
         try:
-            method.detector()
+            context.packages_of(method)
         except ModuleNotFoundError as error:
             if names:
                 raise ValueError(f"{method.name}: training needs {how_to_get(error.name)}") from error
@@ -104,22 +114,54 @@ def how_to_get(package: str | None) -> str:
     return f"{package}, which is not installed here{how}"
 
 
-def base_image(engine: Engine, *, cache: Path, say: Say, base: str = PUBLIC_BASE) -> str:
-    """Give the name of a base image: `base` if it is here or can be pulled, else one made of Debian packages.
+def verify_apart(methods: Iterable[Method], *, weights: Path, contexts: Path | None) -> None:
+    """Raise ValueError where a folder would be copied into itself, or weights with the code."""
+    for method in methods:
+        given = [("--weights", weights, method.folder)]
+        if contexts is not None:
+            given += [("--contexts", contexts, method.folder), ("--contexts", contexts, weights / method.name)]
+        for option, place, copied in given:
+            if (place / method.name).resolve().is_relative_to(copied.resolve()):
+                raise ValueError(
+                    f"{option} {place} would write into {copied}, which goes into the image: name a folder outside it"
+                )
+
+
+def contents(method: Method) -> str:
+    """Say how much of a method's folder goes into its image."""
+    bytes_of_code = sum(path.stat().st_size for path in context.files(method.folder))
+    scans = len(context.scans(method.folder))
+    return f"{size(bytes_of_code)} of {method.folder}" + (f", without the scans there ({scans})" if scans else "")
+
+
+def named_base(engine: Engine, base: str, *, say: Say) -> str:
+    """Give a base by its name, pulled where it is not here. Raises NoBaseError where it cannot be."""
+    if engine.image_id(base) is None:
+        say(f"pulling {base}: minutes, where it has gigabytes")
+        if engine.pull(base, timeout_s=NAMED_PULL_TIMEOUT_S) is None:
+            raise NoBaseError(
+                f"{base} is not on this machine and cannot be pulled: look at its name and at the network "
+                f"(`docker pull {base}` says why), or name an image that is here with --base"
+            )
+    return base
+
+
+def base_image(engine: Engine, *, cache: Path, say: Say) -> str:
+    """Give the name of a base image: PUBLIC_BASE if it is here or can be pulled, else one made of Debian packages.
 
     The root of the latter is kept in `cache`. Raises NoBaseError saying what is missing.
     """
-    if engine.image_id(base) is not None:
-        return base
+    if engine.image_id(PUBLIC_BASE) is not None:
+        return PUBLIC_BASE
     local = ":".join(LOCAL_BASE)
     if engine.image_id(local) is not None:
         return local
-    say(f"pulling {base}")
-    if engine.pull(base, timeout_s=PULL_TIMEOUT_S) is not None:
-        return base
+    say(f"pulling {PUBLIC_BASE}")
+    if engine.pull(PUBLIC_BASE, timeout_s=PULL_TIMEOUT_S) is not None:
+        return PUBLIC_BASE
     rootfs = cache / "mood-base-bookworm.tar"
     if not rootfs.is_file():
-        say(f"{base} cannot be pulled: making a base of Debian packages (about a minute, kept in {cache})")
+        say(f"{PUBLIC_BASE} cannot be pulled: making a base of Debian packages (about a minute, kept in {cache})")
         _make_rootfs(rootfs)
     engine.import_rootfs(rootfs, repository=LOCAL_BASE[0], tag=LOCAL_BASE[1], changes=["ENV PATH=" + PATH])
     return local
@@ -177,11 +219,20 @@ def build_reference_images(
     return build(engine, methods, weights=work / "weights", work=work, say=say, base=base, prefix=prefix)
 
 
-def train(methods: Iterable[Method], *, training: Path, weights: Path, preset: Preset, seed: int, say: Say) -> None:
+def train(
+    methods: Sequence[Method],
+    *,
+    training: Path,
+    weights: Path,
+    preset: Preset | None,
+    seed: int | None,
+    say: Say,
+) -> None:
     """Fit methods to `training/<dataset>/*.nii.gz`, into `weights/<method>/<dataset>`; leaves what is there.
 
-    Raises what `Method.train` raises.
+    Raises what `verify_kept` and `Method.train` raise.
     """
+    verify_kept(methods, weights=weights, preset=preset, seed=seed)
     for method in methods:
         for folder in sorted(path for path in training.iterdir() if path.is_dir()):
             place = weights / method.name / folder.name
@@ -189,7 +240,31 @@ def train(methods: Iterable[Method], *, training: Path, weights: Path, preset: P
                 say(f"{method.name}, {folder.name}: trained before, in {place}")
                 continue
             say(f"training {method.name} on {folder.name}")
-            method.train(folder, place, preset=preset, seed=seed, say=lambda line: say(f"  {line}"))
+            method.train(
+                folder,
+                place,
+                preset=preset or Preset.SMALL,
+                seed=SEED if seed is None else seed,
+                say=lambda line: say(f"  {line}"),
+            )
+
+
+def verify_kept(methods: Iterable[Method], *, weights: Path, preset: Preset | None, seed: int | None) -> None:
+    """Raise ValueError where kept weights are of another preset or seed than is asked for; None asks for none."""
+    for method in methods:
+        for place in sorted((weights / method.name).glob("*")):
+            if not method.is_trained(place):
+                continue
+            try:
+                kept = Cost.load(place)
+            except TypeError as error:
+                raise ValueError(f"what {place} cost is not told as now ({error}): train again, elsewhere") from error
+            if preset not in {None, kept.preset} or seed not in {None, kept.seed}:
+                asked = [f"{name} {value}" for name, value in (("preset", preset), ("seed", seed)) if value is not None]
+                raise ValueError(
+                    f"{place} was trained with preset {kept.preset}, seed {kept.seed}, and {', '.join(asked)} is asked "
+                    "for: ask for what it has, remove it, or keep other weights in another folder with --weights"
+                )
 
 
 def is_trained(method: Method, weights: Path) -> bool:
@@ -213,14 +288,14 @@ def build(
 
     `work` is a folder for wheels and contexts, the caller's to remove. Raises what `layers` and the engine raise.
     """
-    base = base or base_image(engine, cache=CACHE, say=say)
+    base = base_image(engine, cache=CACHE, say=say) if base is None else named_base(engine, base, say=say)
     built = {}
     for method in methods:
         trained = weights / method.name
         packages = context.packages_of(method)
         with_its_packages = with_packages(engine, base, packages, work=work / "wheels", say=say)
         folder = context.prepare(method, trained, work / "contexts" / method.name)
-        say(f"building {method.name}")
+        say(f"building {method.name}: {contents(method)}")
         tag = tag_of(method.name, prefix)
         before = engine.image_id(tag)
         labels = context.labels(method, trained)

@@ -1,6 +1,7 @@
 """The images as an engine has them. No build here has a network."""
 
 import json
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 from cli import images
 from cli.layers import with_packages
-from reference_submissions.kit.detector import Preset
-from reference_submissions.method import METHODS, Method
+from reference_submissions.kit.detector import Detector, Preset
+from reference_submissions.method import HERE, METHODS, Method
 from server.protocol import Limits, Task
 from tests.reference_submissions.conftest import SMALL_TORCH
 from toy_cases.build import build_challenge, write_training
@@ -31,6 +32,11 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     write_training(folder, sizes={"brain": 20, "abdom": 20}, count=8)
     return folder
+
+
+def says(done: Result, text: str) -> bool:
+    """Did it say this, however its lines were broken?"""
+    return "".join(text.split()) in "".join(done.output.split())
 
 
 def invoke(*arguments: object) -> Result:
@@ -61,9 +67,10 @@ def test_what_is_no_method_is_refused(training: Path) -> None:
 def test_methods_that_cannot_be_trained_here_are_left_out_unless_they_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def without_torch(method: Method) -> None:
+    def without_torch(method: Method) -> type[Detector]:
         if method.name in {"fpi", "pca"}:
             raise ModuleNotFoundError(name="torch")
+        return Detector
 
     monkeypatch.setattr(Method, "detector", without_torch)
     said: list[str] = []
@@ -76,6 +83,105 @@ def test_methods_that_cannot_be_trained_here_are_left_out_unless_they_are_named(
     with pytest.raises(ValueError, match="pca: training needs torch, ") as refused:
         images.usable(["pca"], say=said.append)
     assert str(refused.value).endswith(get_it)
+
+
+@pytest.mark.parametrize(
+    "other", [("--preset", "paper"), ("--seed", "7"), ("--training", "SCANS", "--preset", "paper", "--seed", "7")]
+)
+def test_kept_weights_of_another_preset_or_seed_are_refused(
+    other: tuple[str, ...], training: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "weights"
+    asked: dict[str, Any] = {"training": training, "weights": kept, "say": print}
+    images.train([Method.find("constant")], **asked, preset=Preset.TINY, seed=3)
+
+    given = [training if each == "SCANS" else each for each in other]
+    done = invoke("constant", "--weights", kept, "--contexts", tmp_path / "contexts", *given)
+    with pytest.raises(ValueError, match="was trained with preset tiny, seed 3, and preset tiny, seed 7 is asked for"):
+        images.train([Method.find("constant")], **asked, preset=Preset.TINY, seed=7)
+
+    assert done.exit_code == 1
+    assert says(done, f"{kept}/constant/abdom was trained with preset tiny, seed 3, and")
+    assert not (tmp_path / "contexts").exists()
+
+
+def test_kept_weights_whose_seed_nobody_wrote_down_are_refused(training: Path, tmp_path: Path) -> None:
+    images.train([Method.find("constant")], training=training, weights=tmp_path, preset=Preset.TINY, seed=3, say=print)
+    cost = tmp_path / "constant" / "brain" / "cost.json"
+    cost.write_text(cost.read_text().replace('"seed": 3, ', ""))
+
+    done = invoke("constant", "--weights", tmp_path, "--contexts", tmp_path / "contexts")
+
+    assert done.exit_code == 1
+    assert says(done, "'seed'): train again, elsewhere")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Anybody's method."""
+    shutil.copytree(HERE / "kit" / "skeleton", tmp_path / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("option", "place"), [("--contexts", "mine/contexts"), ("--weights", "mine/kept"), ("--contexts", ".")]
+)
+def test_what_would_be_copied_into_itself_is_refused(option: str, place: str, mine: Path, training: Path) -> None:
+    given = mine.parent / place
+
+    done = invoke(mine, "--training", training, "--preset", "tiny", option, given)
+
+    assert done.exit_code == 1
+    assert says(done, f"{option} {given} would write into {mine}, which goes into the image")
+    assert "training" not in done.output
+
+
+def test_contexts_are_not_written_into_the_weights(training: Path, tmp_path: Path) -> None:
+    done = invoke("constant", "--training", training, "--weights", tmp_path, "--contexts", tmp_path)
+
+    assert done.exit_code == 1
+    assert says(done, f"--contexts {tmp_path} would write into {tmp_path}/constant, which goes into the image")
+
+
+def test_what_goes_in_and_what_does_not_is_told(mine: Path) -> None:
+    for path in mine.iterdir():
+        path.unlink()
+    (mine / "detector.py").write_bytes(bytes(1_500_000))
+    (mine / "scan.nii.gz").touch()
+
+    assert images.contents(Method(mine)) == f"1.5 MB of {mine}, without the scans there (1)"
+
+
+class FarBase(Engine):
+    """An engine that has no image, and a registry that may have one."""
+
+    def __init__(self, registry: dict[str, str]) -> None:
+        self.registry = registry
+        self.here: dict[str, str] = {}
+
+    def image_id(self, name: str) -> str | None:
+        return self.here.get(name)
+
+    def pull(self, name: str, *, timeout_s: int) -> str | None:
+        assert timeout_s >= 600  # gigabytes
+        self.here |= {each: found for each, found in self.registry.items() if each == name}
+        return self.here.get(name)
+
+
+def test_a_named_base_is_pulled_once(tmp_path: Path) -> None:
+    engine = FarBase({"pytorch/pytorch:2": "sha256:1"})
+    said: list[str] = []
+
+    for _ in range(2):
+        images.build(engine, [], weights=tmp_path, work=tmp_path, say=said.append, base="pytorch/pytorch:2")
+
+    assert said == ["pulling pytorch/pytorch:2: minutes, where it has gigabytes"]
+    assert engine.here == engine.registry
+
+
+def test_a_named_base_that_cannot_be_pulled_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(images.NoBaseError, match=r"^pytorch/pytorch:3 is not on this machine and cannot be pulled: "):
+        images.build(FarBase({}), [], weights=tmp_path, work=tmp_path, say=print, base="pytorch/pytorch:3")
 
 
 @pytest.fixture(scope="module")
