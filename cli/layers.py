@@ -22,7 +22,7 @@ def with_packages(engine: Engine, base: str, packages: Sequence[str], *, work: P
     `wheels` and the engine raise.
     """
     # Pinned ones first: another package that needs torch would bring a version of its own along.
-    alone = sorted(set(packages) - set(KIT), key=lambda package: (package not in wheels.PINS, package))
+    alone = sorted(set(packages) - set(KIT), key=lambda package: (not wheels.is_pinned(package), package))
     for layer in (KIT, *((package,) for package in alone)):
         base = _with_layer(engine, base, layer, work=work, say=say)
     return base
@@ -50,6 +50,6 @@ def _with_layer(engine: Engine, base: str, packages: Sequence[str], *, work: Pat
 
 def _key(engine: Engine, base: str, packages: Sequence[str]) -> str:
     """The same base, packages and recipe have the same tag."""
-    wanted = [wheels.PINS.get(package, package) for package in packages]
-    parts = [str(engine.image_id(base)), DOCKERFILE.read_text(encoding="utf-8"), *wanted]
+    recipe = [*packages, *wheels.pins(packages).values(), DOCKERFILE.read_text(encoding="utf-8")]
+    parts = [str(engine.image_id(base)), *recipe]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -73,6 +73,11 @@ class WheelsNotFoundError(Exception):
     """Pip found no fitting wheels, or no registry."""
 
 
+def is_pinned(package: str) -> bool:
+    """Does PINS name it, whatever version is asked for?"""
+    return canonicalize_name(Requirement(package).name) in PINS
+
+
 def pins(packages: Sequence[str]) -> dict[str, str]:
     """Give those of PINS that some packages allow, whether or not they name them."""
     wanted = [Requirement(package) for package in packages]

@@ -111,3 +111,8 @@ def test_what_pip_said_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(wheels.WheelsNotFoundError, match="ended with 1:\nNo matching distribution"):
         wheels.download(platform, ["torch"], tmp_path / "wheels")
+
+
+def test_what_is_pinned_is_known_by_its_name_whatever_is_asked_of_it() -> None:
+    assert wheels.is_pinned("torch>=2.4")
+    assert not wheels.is_pinned("torchio")

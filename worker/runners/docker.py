@@ -231,14 +231,11 @@ class Engine:
 
     def pull(self, name: str, *, timeout_s: int) -> str | None:
         """Pull an image by name; its ID, or None where it cannot be had within the time."""
-        repository, _, tag = name.rpartition(":")
-        if not repository or "/" in tag:
-            repository, tag = name, "latest"
         with (
             suppress(docker.errors.APIError, requests.exceptions.RequestException),
             closing(docker.from_env(timeout=timeout_s)) as client,
         ):
-            return str(client.images.pull(repository, tag).id)
+            return str(client.images.pull(name).id)
         return None
 
     def output_of(self, image: str, command: Sequence[str]) -> str:
