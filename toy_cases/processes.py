@@ -80,9 +80,7 @@ def sensible_count(*, largest_voxels: int, work_voxels: int) -> int:
     if work_voxels < FEW_VOXELS:
         return 1
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    bound = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )  # not on macOS
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     return max(1, min(bound, free // (BYTES_PER_VOXEL * largest_voxels)))
 
 

@@ -49,9 +49,7 @@ def processors() -> int:
 
     Without this, torch starts a thread for each processor of the host, and they wait for each other.
     """
-    bound = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )  # not on macOS
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     for quota_file, period_file in QUOTAS:
         if quota_file.is_file() and period_file.is_file():
             quota, period = quota_file.read_text().split()[0], period_file.read_text().split()[-1]
