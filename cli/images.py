@@ -234,7 +234,7 @@ def train(
     """
     verify_kept(methods, weights=weights, preset=preset, seed=seed)
     for method in methods:
-        for folder in sorted(path for path in training.iterdir() if path.is_dir()):
+        for folder in datasets_of(training):
             place = weights / method.name / folder.name
             if method.is_trained(place):
                 say(f"{method.name}, {folder.name}: trained before, in {place}")
@@ -247,6 +247,19 @@ def train(
                 seed=SEED if seed is None else seed,
                 say=lambda line: say(f"  {line}"),
             )
+
+
+def datasets_of(training: Path) -> list[Path]:
+    """The folders of data sets. Raises ValueError where there are none."""
+    if not training.is_dir():
+        raise ValueError(f"--training {training}: there is no such folder")
+    found = sorted(path for path in training.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not found:
+        raise ValueError(
+            f"--training {training}: no folder in it, and it takes one for each data set (brain, abdom), named as the "
+            "challenge does, with normal scans as *.nii.gz"
+        )
+    return found
 
 
 def verify_kept(methods: Iterable[Method], *, weights: Path, preset: Preset | None, seed: int | None) -> None:

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 CODE = "detector.py"
 METHODS = tuple(sorted({path.parent.name for path in HERE.glob(f"*/{CODE}")} - {"kit"}))
 MEASURED = 2  # scans; the first of them warms up
+SLACK = 0.1  # that interpolation may lead out of [0, 1]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Method:
         """
         detector = self.detector()
         volumes = Files.of(training)
+        if not volumes:
+            raise ValueError(f"{training}: no *.nii.gz in it, and normal scans are what {self.name} learns from")
+        low, high = float(volumes[0].min()), float(volumes[0].max())
+        if low < -SLACK or high > 1 + SLACK:
+            say(f"warning: {volumes.paths[0]} lies in {low:g} to {high:g}; a challenge's scans are scaled to [0, 1]")
         begun = time.monotonic()
         try:
             model = Fitted.fit(detector, volumes, preset=preset, seed=seed, say=say)

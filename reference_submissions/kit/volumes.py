@@ -1,5 +1,6 @@
 """Normal volumes as a method gets them: a sequence that reads a scan when it is asked for, and parts of it."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import overload
 
 import numpy as np
 import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
 
 from reference_submissions.kit import nifti
 from reference_submissions.kit.detector import Array
+
+DIMENSIONS = 3
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ class Files(Sequence[Array]):
         if isinstance(index, slice):
             return Files(self.paths[index])
         path = self.paths[index]
-        voxels = nifti.read(path).voxels
+        try:
+            voxels = nifti.read(path).voxels
+        except (OSError, EOFError, zlib.error, ImageFileError) as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
+        if voxels.ndim != DIMENSIONS:
+            raise ValueError(f"{path}: {voxels.ndim} dimensions, and a volume has {DIMENSIONS}")
         if amiss := voxels.size - np.count_nonzero(np.isfinite(voxels)):
             raise ValueError(f"{path}: {amiss} of {voxels.size} voxels are not finite; put it right, or leave it out")
         return voxels

@@ -116,6 +116,14 @@ def test_kept_weights_whose_seed_nobody_wrote_down_are_refused(training: Path, t
     assert says(done, "'seed'): train again, elsewhere")
 
 
+def test_a_training_folder_without_data_sets_is_refused(training: Path, tmp_path: Path) -> None:
+    too_deep = invoke("constant", "--training", training / "brain", "--contexts", tmp_path)
+    nowhere = invoke("constant", "--training", tmp_path / "nowhere", "--contexts", tmp_path)
+
+    assert says(too_deep, f"--training {training}/brain: no folder in it, and it takes one for each data set")
+    assert says(nowhere, f"--training {tmp_path}/nowhere: there is no such folder")
+
+
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """Anybody's method."""

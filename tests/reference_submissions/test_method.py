@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from reference_submissions.kit.costs import Cost, Run, measured, peak_memory_bytes
@@ -54,6 +56,20 @@ def test_training_writes_what_it_took_on_each_data_set(weights: Path) -> None:
     assert cost.predicting.device == "CPU"
 
 
+def test_scans_that_leave_the_range_are_told_and_a_folder_without_scans_is_refused(tmp_path: Path) -> None:
+    said: list[str] = []
+    for number in range(5):
+        voxels = np.linspace(-1000, 772, 27, dtype=np.int16).reshape(3, 3, 3)
+        nib.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / f"{number}.nii.gz")
+    (tmp_path / "empty").mkdir()
+
+    Method.find("constant").train(tmp_path, tmp_path / "w", preset=Preset.TINY, seed=0, say=said.append)
+    with pytest.raises(ValueError, match=r"empty: no \*\.nii\.gz in it"):
+        Method.find("constant").train(tmp_path / "empty", tmp_path / "w", preset=Preset.TINY, seed=0, say=print)
+
+    assert said[0].startswith(f"warning: {tmp_path}/0.nii.gz lies in -1000 to 772")
+
+
 def test_memory_is_that_of_predicting_alone(weights: Path) -> None:
     """A process of numpy's and nibabel's, whatever the one that trained has held."""
     ballast = bytearray(400 * 2**20)
@@ -71,7 +87,9 @@ def test_a_method_that_cannot_predict_is_told_with_its_traceback(weights: Path, 
 
 
 def test_too_few_scans_are_refused_with_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=rf"pca, {tmp_path}: 0 normal volumes"):
+    nib.Nifti1Image(np.zeros((3, 3, 3), dtype=np.float32), np.eye(4)).to_filename(tmp_path / "0.nii.gz")
+
+    with pytest.raises(ValueError, match=rf"pca, {tmp_path}: 1 normal volumes"):
         Method.find("pca").train(tmp_path, tmp_path / "w", preset=Preset.TINY, seed=0, say=str)
     assert not Method.find("pca").is_trained(tmp_path / "w")
 

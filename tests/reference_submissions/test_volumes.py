@@ -26,6 +26,16 @@ def test_a_scan_with_what_is_no_number_is_named(tmp_path: Path) -> None:
         Files.of(tmp_path)[0]
 
 
+def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(b"no")
+    nib.Nifti1Image(np.zeros((4, 4, 4, 2), dtype=np.float32), np.eye(4)).to_filename(tmp_path / "b.nii.gz")
+
+    with pytest.raises(ValueError, match=r"a\.nii\.gz cannot be read: Not a gzipped file"):
+        Files.of(tmp_path)[0]
+    with pytest.raises(ValueError, match=r"b\.nii\.gz: 4 dimensions"):
+        Files.of(tmp_path)[1]
+
+
 def test_a_part_of_a_part_reads_the_right_volumes() -> None:
     volumes = [np.full((1, 1, 1), number, np.float32) for number in range(6)]
 
