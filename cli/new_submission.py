@@ -1,14 +1,14 @@
 """`mood new-submission`: a folder with a method that works, to write over."""
 
 import re
-import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import typer
 
 from cli.console import complain, out
 from cli.images import tag_of
-from reference_submissions.method import CODE, HERE, Method
+from reference_submissions.method import CODE, HERE, METHODS, Method
 
 app = typer.Typer()
 SKELETON = HERE / "kit" / "skeleton"
@@ -37,8 +37,10 @@ def complaint(folder: Path) -> str | None:
         return f"{name!r} is no name for a method: lower-case letters, digits and underscores make one"
     if folder.exists():
         return f"{folder} exists: name a new folder"
-    if folder.parent != HERE and name in sys.stdlib_module_names | {HERE.name}:
-        return f"{name!r} is a module that Python or the kit needs: choose another name"
+    if folder.parent != HERE and name in METHODS:
+        return f"{name!r} is a reference submission, whose image it would replace: choose another name"
+    if folder.parent != HERE and find_spec(name) is not None:
+        return f"{name!r} is a module that is installed here, which it would hide: choose another name"
     return None
 
 

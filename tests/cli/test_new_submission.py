@@ -53,7 +53,9 @@ def test_a_checkout_gets_the_test_where_its_tests_are(tmp_path: Path, monkeypatc
     [
         ("Mine", "'Mine' is no name for a method"),
         ("my-method", "'my-method' is no name"),
-        ("random", "'random' is a module that Python or the kit needs"),
+        ("json", "'json' is a module that is installed here"),
+        ("numpy", "'numpy' is a module that is installed here"),
+        ("pca", "'pca' is a reference submission, whose image it would replace"),
         (str(HERE / "pca"), "exists: name a new folder"),
     ],
 )
