@@ -9,8 +9,8 @@ _F, _W = FailureCode, WarningCode
 
 FAILURES: dict[FailureCode, str] = {
     _F.EXIT: (
-        "The entry script ended with an exit code other than 0. Run `mood try` with the image on your own "
-        "machine and read the log of the toy run."
+        "The entry script ended with an exit code other than 0. The log of the toy run says why, here or as "
+        "`mood try` shows it on your own machine."
     ),
     _F.BUDGET: (
         "The container was stopped past its time budget, so nothing of this start is scored. "
