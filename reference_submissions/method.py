@@ -1,5 +1,6 @@
 """A method's folder: where its code lies, how Python finds it, and how it is trained."""
 
+import inspect
 import sys
 import time
 from dataclasses import dataclass
@@ -55,9 +56,17 @@ class Method:
         return str(HERE.parent), *own
 
     def detector(self) -> type[Detector]:
-        """Import it. Raises ModuleNotFoundError where a package that it needs is not installed."""
+        """Import it.
+
+        Raises ModuleNotFoundError where a package that it needs is not installed, ValueError where Python finds
+        something else by its name.
+        """
         sys.path += [root for root in self.roots if root not in sys.path]
-        return detector_in(self.module)
+        found = detector_in(self.module)
+        file = Path(inspect.getfile(found)).resolve()
+        if file != self.folder / CODE:
+            raise ValueError(f"{self.name} is {file.parent} to Python, not {self.folder}: give the folder another name")
+        return found
 
     def train(self, training: Path, weights: Path, *, preset: Preset, seed: int, say: Say) -> Cost:
         """Fit to the `*.nii.gz` of a folder, measure, and write all of it to another folder.

@@ -16,7 +16,7 @@ from cli.layers import with_packages
 from reference_submissions.kit.detector import Detector, Preset
 from reference_submissions.method import HERE, METHODS, Method
 from server.protocol import Limits, Task
-from tests.reference_submissions.conftest import SMALL_TORCH
+from tests.reference_submissions.conftest import SMALL_TORCH, importable
 from toy_cases.build import build_challenge, write_training
 from worker.runners.docker import Engine
 from worker.trial import try_image
@@ -125,10 +125,11 @@ def test_a_training_folder_without_data_sets_is_refused(training: Path, tmp_path
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Anybody's method."""
     shutil.copytree(HERE / "kit" / "skeleton", tmp_path / "mine", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path / "mine"
+    with importable(tmp_path, "mine", monkeypatch):
+        yield tmp_path / "mine"
 
 
 @pytest.mark.parametrize(

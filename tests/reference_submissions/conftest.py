@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,15 @@ from toy_cases.phantoms import PHANTOMS
 SIDE = 28
 AFFINE = np.array([[-3.0, 0, 0, 40], [0, 3, 0, -50], [0, 0, 3, 7], [0, 0, 0, 1]])
 SMALL_TORCH = Path(__file__).parent / "small_torch"
+
+
+@contextmanager
+def importable(folder: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder's package is what its name stands for, whatever other tests have imported by it; and not after this."""
+    monkeypatch.syspath_prepend(folder)
+    yield
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[module]
 
 
 @dataclass(frozen=True, kw_only=True)

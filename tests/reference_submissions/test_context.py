@@ -1,7 +1,6 @@
 import os
 import re
 import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from reference_submissions import context
 from reference_submissions.kit.costs import Cost
 from reference_submissions.kit.detector import detector_in
 from reference_submissions.method import HERE, Method
-from tests.reference_submissions.conftest import SMALL_TORCH
+from tests.reference_submissions.conftest import SMALL_TORCH, importable
 from tests.reference_submissions.indexes import environment, offer
 
 
@@ -45,10 +44,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "class Mine(Pca): name = 'mine'\n",
     )
     (tmp_path / "weights").mkdir()
-    monkeypatch.setattr(sys, "path", sys.path.copy())
-    yield folder
-    for module in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
-        del sys.modules[module]
+    with importable(tmp_path, "mine", monkeypatch):
+        yield folder
 
 
 def write(path: Path, text: str = "") -> None:

@@ -7,7 +7,7 @@ import pytest
 from reference_submissions.kit.costs import Cost, Run, measured, peak_memory_bytes
 from reference_submissions.kit.detector import Preset
 from reference_submissions.method import HERE, METHODS, Method
-from tests.reference_submissions.conftest import SIDE
+from tests.reference_submissions.conftest import SIDE, importable
 
 
 def test_methods_are_found_by_name_and_by_folder(tmp_path: Path) -> None:
@@ -39,6 +39,19 @@ def test_a_module_defines_one_detector(text: str, complaint: str, tmp_path: Path
 
     with pytest.raises(ValueError, match=complaint):
         Method.find(str(folder)).detector()
+
+
+def test_of_two_folders_with_one_name_the_second_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (HERE / "constant" / "detector.py").read_text()
+    for place in ("one", "other"):
+        (tmp_path / place / "twice").mkdir(parents=True)
+        (tmp_path / place / "twice" / "__init__.py").touch()
+        (tmp_path / place / "twice" / "detector.py").write_text(text)
+
+    with importable(tmp_path / "one", "twice", monkeypatch):
+        assert Method.find(str(tmp_path / "one" / "twice")).detector().name == "constant"
+        with pytest.raises(ValueError, match=r"twice is .*/one/twice to Python, not .*/other/twice: give the folder"):
+            Method.find(str(tmp_path / "other" / "twice")).detector()
 
 
 def test_training_writes_what_it_took_on_each_data_set(weights: Path) -> None:
