@@ -233,8 +233,9 @@ def train(
     Raises what `verify_kept` and `Method.train` raise.
     """
     verify_kept(methods, weights=weights, preset=preset, seed=seed)
+    folders = datasets_of(training)
     for method in methods:
-        for folder in datasets_of(training):
+        for folder in folders:
             place = weights / method.name / folder.name
             if method.is_trained(place):
                 say(f"{method.name}, {folder.name}: trained before, in {place}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference_submissions.kit.costs import FILE, Cost, measured
-from reference_submissions.kit.detector import Detector, Preset, Say, detector_in
+from reference_submissions.kit.detector import Array, Detector, Preset, Say, detector_in
 from reference_submissions.kit.fitted import Fitted
 from reference_submissions.kit.volumes import Files
 
@@ -77,7 +77,7 @@ class Method:
         volumes = Files.of(training)
         if not volumes:
             raise ValueError(f"{training}: no *.nii.gz in it, and normal scans are what {self.name} learns from")
-        low, high = float(volumes[0].min()), float(volumes[0].max())
+        low, high, shape = _extent(volumes[0])
         if low < -SLACK or high > 1 + SLACK:
             say(f"warning: {volumes.paths[0]} lies in {low:g} to {high:g}; a challenge's scans are scaled to [0, 1]")
         begun = time.monotonic()
@@ -96,7 +96,7 @@ class Method:
             fixed_parameters=parameters.fixed,
             training_volumes=len(volumes),
             training_s=training_s,
-            volume_shape=volumes[0].shape,
+            volume_shape=shape,
             predicting=measured(self.module, weights, volumes.paths[:MEASURED], roots=self.roots),
         )
         cost.save(weights)
@@ -106,3 +106,8 @@ class Method:
     def is_trained(self, weights: Path) -> bool:
         """Has `train` finished with this folder?"""
         return (weights / FILE).is_file()
+
+
+def _extent(volume: Array) -> tuple[float, float, tuple[int, ...]]:
+    """Its lowest and its highest voxel, and its shape: what is kept of a scan that is read for a look."""
+    return float(volume.min()), float(volume.max()), volume.shape

@@ -133,10 +133,9 @@ class Fpi(Sliced[Options]):
 
     def lesson(self, stack: Stack, where: torch.device) -> Loss:
         """Binary cross-entropy of N(x') and the factor."""
-        volumes = np.unique(stack.volume)
 
         def loss(rows: Rows, rng: np.random.Generator) -> torch.Tensor:
-            others = np.array([foreign(stack, int(row), volumes, rng) for row in rows])
+            others = np.array([foreign(stack, int(row), rng) for row in rows])
             pairs = [interpolated(x, y, rng) for x, y in zip(stack[rows], stack[others], strict=True)]
             slices, factors = (device.tensor(np.stack(each), where) for each in zip(*pairs, strict=True))
             return functional.binary_cross_entropy_with_logits(self.network(slices[:, None])[:, 0], factors)
@@ -150,9 +149,9 @@ class Fpi(Sliced[Options]):
         return Scores(sample=of_volume(factors), voxels=np.exp(stacked(logits, volume.shape)))
 
 
-def foreign(stack: Stack, row: int, volumes: Rows, rng: np.random.Generator) -> int:
-    """The row of the same slice of another volume, of those that the stack has."""
-    other = rng.choice(volumes[volumes != stack.volume[row]])
+def foreign(stack: Stack, row: int, rng: np.random.Generator) -> int:
+    """The row of the same slice of another volume."""
+    other = rng.choice(stack.volumes[stack.volumes != stack.volume[row]])
     return stack.at(int(other), float(stack.height[row]))
 
 

@@ -8,6 +8,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -132,6 +133,11 @@ class Stack:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @cached_property
+    def volumes(self) -> Rows:
+        """The volumes that have a slice here, ascending."""
+        return np.unique(self.volume)
+
     def __getitem__(self, rows: Rows) -> Array:
         """Some slices. (len(rows), side, side) float32."""
         return np.asarray(self.pixels[rows], dtype=np.float32)
@@ -143,6 +149,5 @@ class Stack:
 
     def split(self, *, share: float, seed: int) -> tuple[Rows, Rows]:
         """Deal the rows into those to learn from and those of volumes held out, as `volumes.held_out` says."""
-        volumes = np.unique(self.volume)
-        out = np.isin(self.volume, volumes[held_out(len(volumes), share=share, seed=seed)])
+        out = np.isin(self.volume, self.volumes[held_out(len(self.volumes), share=share, seed=seed)])
         return np.flatnonzero(~out), np.flatnonzero(out)
